@@ -1,0 +1,154 @@
+"""`evalkit run`: plan, ask, score, report, publish."""
+
+import asyncio
+import fnmatch
+import functools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from evalkit.check import check_bindings
+from evalkit.cli.progress import watch_progress
+from evalkit.config.load import load_config
+from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
+from evalkit.dataset import load_datasets
+from evalkit.errors import ConfigError, ExitCode
+from evalkit.folders import find_run, find_unfinished, new_run_folder
+from evalkit.plan import Plan, make_plan
+from evalkit.report.terminal import print_leaderboard
+from evalkit.runner import RunEnd, WeaveTarget, run_plan
+from evalkit.store import RunFolder
+
+__all__ = ["command", "resolve_weave"]
+
+_NEWEST = "newest"
+_T = TypeVar("_T")
+
+
+@click.command("run", help="Ask every model every evaluation, score, report and publish.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--profile", help="Partial config of the file to lay over it (smoke, ci, nightly).")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key, as in a.b=c.")
+@click.option("--models", multiple=True, metavar="LABEL", help="Only these models (labels or globs).")
+@click.option("--evaluations", multiple=True, metavar="NAME", help="Only these evaluations (names or globs).")
+@click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
+@click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
+@click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
+@click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
+@click.option("--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one.")
+@click.option("--shard", metavar="I/N", help="Answer only the I-th of N shares; join them with `evalkit merge`.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
+def command(  # noqa: PLR0913  one parameter for each option of the command line
+    config: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    models: tuple[str, ...],
+    evaluations: tuple[str, ...],
+    limit: int | None,
+    trials: int | None,
+    *,
+    no_publish: bool,
+    fresh: bool,
+    resume: str | None,
+    shard: str | None,
+    reports: Path,
+) -> int:
+    """Run a config and print the run folder's path as the last line of stdout."""
+    if fresh and resume:
+        raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
+    loaded = load_config(config, profile=profile, overrides=overrides, env=os.environ)
+    narrowed = narrow(loaded.config, models=models, evaluations=evaluations, limit=limit, trials=trials)
+    datasets = load_datasets(narrowed, base_dir=loaded.path.parent)
+    for warning in (*loaded.warnings, *check_bindings(narrowed, datasets)):
+        click.echo(f"warning: {warning}", err=True)
+    plan = make_plan(narrowed, datasets, base_dir=loaded.path.parent, profile=profile)
+    if shard is not None:
+        plan = plan.shard(*_parse_shard(shard))
+    folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
+    weave, why = resolve_weave(narrowed, os.environ, publish=not no_publish)
+    click.echo(f"{plan.calls} calls over {len(plan.cells)} cells; weave backend {weave.backend} ({why})", err=True)
+    end = asyncio.run(run_plan(plan, folder, weave=weave, watch=functools.partial(watch_progress)))
+    return conclude(end)
+
+
+def conclude(end: RunEnd) -> ExitCode:
+    """Print the board and what there is to say; the folder's path is the last line of stdout."""
+    print_leaderboard(end.run)
+    for message in end.messages:
+        click.echo(message, err=True)
+    weave = end.run.weave
+    if weave is not None and weave.get("error"):
+        click.echo(f"publishing failed: {weave['error']}", err=True)
+    click.echo(str(end.folder.path))
+    return end.exit_code
+
+
+def narrow(
+    config: Config, *, models: tuple[str, ...], evaluations: tuple[str, ...], limit: int | None, trials: int | None
+) -> Config:
+    """Return the config with only the chosen models and evaluations, fewer samples, or other trials.
+
+    Raises:
+        ConfigError: a name matches nothing.
+    """
+    kept_models = _matching("model", models, {model.label: model for model in config.models})
+    kept = _matching("evaluation", evaluations, {evaluation.name: evaluation for evaluation in config.evaluations})
+    if trials is not None:
+        kept = [evaluation.model_copy(update={"trials": trials}) for evaluation in kept]
+    datasets = {name: _limited(spec, limit) for name, spec in config.datasets.items() if _is_used(name, kept)}
+    return config.model_copy(update={"models": kept_models, "evaluations": kept, "datasets": datasets})
+
+
+def resolve_weave(config: Config, env: Mapping[str, str], *, publish: bool) -> tuple[WeaveTarget, str]:
+    """Return where to publish, and why there."""
+    project = config.weave.project or f"local/{config.name}"
+    if not publish:
+        return WeaveTarget("off", project), "--no-publish"
+    if config.weave.backend != "auto":
+        return WeaveTarget(config.weave.backend, project), "the config says so"
+    if config.weave.project and env.get("WANDB_API_KEY"):
+        return WeaveTarget("wandb", project), "WANDB_API_KEY and weave.project are set"
+    missing = "weave.project" if env.get("WANDB_API_KEY") else "WANDB_API_KEY"
+    return WeaveTarget("local", project), f"{missing} is not set"
+
+
+def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None) -> RunFolder:
+    name = plan.config.name
+    if resume is not None and resume != _NEWEST:
+        folder = find_run(resume, reports)
+        if folder.load().plan_digest != plan.digest:
+            raise ConfigError(f"{folder.path} was another plan: its models, prompts, data or scorers differ; use --fresh")
+        return folder
+    unfinished = None if fresh else find_unfinished(reports, name, plan.digest, plan.part)
+    if unfinished is None:
+        return new_run_folder(reports, name)
+    click.echo(f"going on with the unfinished run {unfinished.path} (--fresh starts anew)", err=True)
+    return unfinished
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit()):
+        raise ConfigError(f"--shard {text!r}: write I/N, such as 1/4")
+    return int(index) - 1, int(count)
+
+
+def _matching(what: str, wanted: tuple[str, ...], known: Mapping[str, _T]) -> list[_T]:
+    for pattern in wanted:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
+            raise ConfigError(f"--{what}s {pattern!r} matches none of: {', '.join(known)}")
+    return [value for name, value in known.items() if not wanted or any(fnmatch.fnmatchcase(name, w) for w in wanted)]
+
+
+def _limited(spec: DatasetSpec, limit: int | None) -> DatasetSpec:
+    if limit is None or (spec.limit is not None and spec.limit <= limit):
+        return spec
+    return spec.model_copy(update={"limit": limit})
+
+
+def _is_used(name: str, evaluations: list[EvaluationSpec]) -> bool:
+    prompts = [getattr(evaluation.prompt, "few_shot", None) for evaluation in evaluations]
+    return any(e.dataset == name for e in evaluations) or any(p is not None and p.dataset == name for p in prompts)

@@ -1,0 +1,40 @@
+"""Stable names for content: canonical JSON and its SHA-256."""
+
+import hashlib
+import json
+from typing import Any
+
+__all__ = ["canonical_json", "digest_json", "digest_text"]
+
+DIGEST_CHARS = 32
+"""Hex characters kept of a SHA-256: 128 bits, far beyond accidental collision."""
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of `value`: sorted keys, no spaces, no NaN.
+
+    Raises:
+        ValueError: a float is NaN or infinite.
+        TypeError: a value is not JSON.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def digest_json(value: object) -> str:
+    """Return the digest of a JSON value: 32 hex characters of SHA-256 over its canonical text."""
+    return digest_text(canonical_json(value))
+
+
+def digest_text(text: str) -> str:
+    """Return the digest of a text: 32 hex characters of SHA-256 over its UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARS]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "items"):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,184 @@
+"""The engine: every cell's samples x trials through the call stack, scored, journaled and tallied. Knows no Weave."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import NamedTuple
+
+from evalkit.errors import EvalkitError
+from evalkit.journal import Journal
+from evalkit.plan import Cell, Plan
+from evalkit.protocols import Model
+from evalkit.records import (
+    NOT_ANSWERED,
+    CallKey,
+    FailureKind,
+    Prediction,
+    PredictionOutcome,
+    SampleResult,
+    Score,
+    ScoreOutcome,
+)
+from evalkit.scoring import score_prediction
+from evalkit.stop import Stop, StopReason
+from evalkit.throttle import Throttle
+
+__all__ = ["CellProgress", "Engine", "Lane", "Progress"]
+
+_WORKERS_PER_PERMIT = 2
+"""Workers beyond the permits keep calls going while others score or back off."""
+
+
+class WorkItem(NamedTuple):
+    """One sample and trial of a cell."""
+
+    cell: Cell
+    position: int
+    trial: int
+
+
+@dataclass(slots=True)
+class CellProgress:
+    """How far a cell is."""
+
+    expected: int
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a display reads while the engine works."""
+
+    cells: dict[str, CellProgress] = field(default_factory=dict[str, CellProgress])
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    from_journal: int = 0
+
+    @property
+    def done(self) -> int:
+        """Predictions that have ended, failed ones included."""
+        return sum(cell.done for cell in self.cells.values())
+
+    @property
+    def expected(self) -> int:
+        """Predictions planned."""
+        return sum(cell.expected for cell in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One provider of a run: its call stack, and the throttle that all its models share."""
+
+    throttle: Throttle
+    model: Model
+
+
+class Engine:
+    """Runs a plan's cells. Nothing here assumes to be the only worker of the plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        lanes: Mapping[str, Lane],
+        journal: Journal,
+        *,
+        stop: Stop,
+        continued: bool,
+        on_result: Callable[[Cell, int, SampleResult], None],
+        on_cell_end: Callable[[Cell], None],
+    ) -> None:
+        """Call `on_result` for every result with its sample's position, `on_cell_end` when a cell has all of its.
+
+        `continued` says that the journal holds answers of an earlier try: they are used even after a stop.
+        """
+        self.progress = Progress({cell.key: CellProgress(plan.expected(cell)) for cell in plan.cells})
+        self._plan = plan
+        self._lanes = lanes
+        self._journal = journal
+        self._stop = stop
+        self._continued = continued
+        self._on_result = on_result
+        self._on_cell_end = on_cell_end
+
+    async def run(self) -> None:
+        """Answer and score everything, or what was begun before the stop; the rest is recorded as not run.
+
+        Raises:
+            EvalkitError: the journal cannot be written, or a prompt cannot be rendered.
+        """
+        closing = asyncio.create_task(self._close_when_stopped())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for provider, lane in self._lanes.items():
+                    items = self._items(provider)
+                    for _ in range(min(lane.throttle.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls)):
+                        group.create_task(self._work(items, lane))
+        except* EvalkitError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            closing.cancel()
+
+    def _items(self, provider: str) -> Iterator[WorkItem]:
+        cells = [cell for cell in self._plan.cells if cell.model.provider == provider]
+        order = self._plan.config.run.order
+        if order == "by_model":
+            cells.sort(key=lambda cell: cell.model.label)
+        sequences = [self._cell_items(cell) for cell in cells]
+        if order == "interleave":
+            return (item for turn in zip_longest(*sequences) for item in turn if item is not None)
+        return (item for sequence in sequences for item in sequence)
+
+    def _cell_items(self, cell: Cell) -> Iterator[WorkItem]:
+        for trial in range(cell.evaluation.trials):
+            for position in self._plan.positions(cell):
+                yield WorkItem(cell, position, trial)
+
+    async def _work(self, items: Iterator[WorkItem], lane: Lane) -> None:
+        for item in items:
+            skipped = self._stop and not self._continued
+            self._record(item, _not_run(item) if skipped else await self._answer(item, lane))
+
+    async def _answer(self, item: WorkItem, lane: Lane) -> SampleResult:
+        cell = item.cell
+        sample = cell.present(cell.dataset.samples[item.position])
+        request = cell.request(sample, item.trial)
+        prediction = await lane.model.predict(request)
+        self._heed(prediction)
+        scores = await score_prediction(cell.bound_scorers, sample, prediction, cell.model.reasoning)
+        return SampleResult(cell.key, sample.id, item.trial, prediction, scores, request.key)
+
+    def _record(self, item: WorkItem, result: SampleResult) -> None:
+        self._journal.put_result(result, item.position)
+        self._on_result(item.cell, item.position, result)
+        cell, usage = self.progress.cells[item.cell.key], result.prediction.usage
+        cell.done += 1
+        cell.failed += result.prediction.outcome in NOT_ANSWERED
+        self.progress.from_journal += result.prediction.from_journal
+        if usage is not None and not result.prediction.from_journal:
+            self.progress.prompt_tokens += usage.prompt_tokens or 0
+            self.progress.completion_tokens += usage.completion_tokens or 0
+        if cell.done == cell.expected:
+            self._on_cell_end(item.cell)
+
+    def _heed(self, prediction: Prediction) -> None:
+        failure = prediction.failure
+        if failure is None:
+            return
+        if failure.kind is FailureKind.ACCESS:
+            self._stop.request(StopReason.ACCESS, failure.message)
+        elif failure.kind is FailureKind.QUOTA:
+            self._stop.request(StopReason.QUOTA, failure.message)
+
+    async def _close_when_stopped(self) -> None:
+        await self._stop.wait()
+        for lane in self._lanes.values():
+            lane.throttle.close()
+
+
+def _not_run(item: WorkItem) -> SampleResult:
+    cell, sample_id = item.cell, item.cell.dataset.samples[item.position].id
+    scores = {name: Score(None, outcome=ScoreOutcome.NOT_RUN) for name in cell.evaluation.scorers}
+    key = CallKey("", sample_id, item.trial)
+    return SampleResult(cell.key, sample_id, item.trial, Prediction(PredictionOutcome.NOT_RUN), scores, key)

@@ -1,0 +1,88 @@
+"""Every exception evalkit raises, as one tree; each class knows its exit code.
+
+EvalkitError                70  a bug, unless a subclass says otherwise
+├── ConfigError              2  the config, or what it names, is wrong; nothing was spent
+│   └── DatasetError         2  rows cannot be read or are not usable
+├── IncompleteError          3  quota, budget or outage: the run can be continued
+├── PublishError             4  results are saved, publishing or its verification failed
+├── AccessError              6  key, team/project, personal account, region, unknown model
+├── ProviderError            3  a provider could not be started or reached
+└── StoreError               2  a run folder is missing, locked, of another version or broken
+
+A message says what was wrong, where, and what to do, in that order.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+__all__ = [
+    "AccessError",
+    "ConfigError",
+    "DatasetError",
+    "EvalkitError",
+    "ExitCode",
+    "IncompleteError",
+    "ProviderError",
+    "PublishError",
+    "StoreError",
+]
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    DONE = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    PUBLISH_FAILED = 4
+    INCONCLUSIVE = 5
+    ACCESS = 6
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class EvalkitError(Exception):
+    """The root of everything evalkit raises on purpose."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+
+class ConfigError(EvalkitError):
+    """The config, or something it names, is wrong; nothing was spent."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+class DatasetError(ConfigError):
+    """Rows cannot be read, or cannot be used as samples."""
+
+
+class IncompleteError(EvalkitError):
+    """The run stopped before its end and can be continued."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE
+
+
+class PublishError(EvalkitError):
+    """Results are saved; publishing them or verifying it failed."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.PUBLISH_FAILED
+
+
+class AccessError(EvalkitError):
+    """The endpoint refuses this key, team/project, account, region or model."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.ACCESS
+
+
+class ProviderError(EvalkitError):
+    """A provider could not be started or reached."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE
+
+
+class StoreError(EvalkitError):
+    """A run folder is missing, locked, broken, or of another version."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE

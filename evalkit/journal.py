@@ -1,0 +1,324 @@
+"""Finished calls on disk as they happen: the SQLite file that resuming, re-scoring and publishing read.
+
+Tables (written by one process, read by any number):
+    samples   dataset, position -> the sample as it was read
+    calls     call key -> request as sent, answer, usage
+    attempts  one row for each request sent: start (written before the send), end, status, served model, usage
+    results   cell, sample, trial -> outcome, extracted answers, scores and reasons
+    cells     cell -> its aggregate, written when the cell has ended
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from evalkit.codec import (
+    decode_messages,
+    decode_prediction,
+    decode_sample,
+    decode_scores,
+    encode_json,
+    encode_messages,
+    encode_prediction,
+    encode_sample,
+    encode_scores,
+)
+from evalkit.errors import StoreError
+from evalkit.records import (
+    CallKey,
+    Json,
+    Message,
+    Prediction,
+    PredictionOutcome,
+    Request,
+    Sample,
+    SampleResult,
+)
+
+__all__ = ["ASK_AGAIN", "SCHEMA", "Journal", "JournalReader", "StoredResult"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS samples (
+    dataset TEXT NOT NULL, position INTEGER NOT NULL, sample_id TEXT NOT NULL, content TEXT NOT NULL,
+    PRIMARY KEY (dataset, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calls (
+    request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL, model TEXT NOT NULL,
+    outcome TEXT NOT NULL, messages TEXT NOT NULL, params TEXT NOT NULL, prediction TEXT NOT NULL,
+    PRIMARY KEY (request, sample_id, trial, slot));
+CREATE TABLE IF NOT EXISTS attempts (
+    id INTEGER PRIMARY KEY, request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL,
+    started_at REAL NOT NULL, ended_at REAL, outcome TEXT, status INTEGER, served_model TEXT, usage TEXT);
+CREATE TABLE IF NOT EXISTS results (
+    id INTEGER PRIMARY KEY, cell TEXT NOT NULL, position INTEGER NOT NULL, trial INTEGER NOT NULL, sample_id TEXT NOT NULL,
+    request TEXT NOT NULL, slot TEXT NOT NULL, outcome TEXT NOT NULL, scores TEXT NOT NULL,
+    UNIQUE (cell, position, trial));
+CREATE TABLE IF NOT EXISTS cells (cell TEXT PRIMARY KEY, aggregate TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+ASK_AGAIN = frozenset({PredictionOutcome.INFRA_ERROR, PredictionOutcome.NOT_RUN})
+"""Outcomes that a continued run asks again; every other journaled answer stands."""
+
+_INSERT_ATTEMPT = "INSERT INTO attempts (id, request, sample_id, trial, slot, started_at) VALUES (?, ?, ?, ?, ?, ?)"
+_END_ATTEMPT = "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, served_model = ?, usage = ? WHERE id = ?"
+_INSERT_CALL = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_RESULT = (
+    "INSERT OR REPLACE INTO results (cell, position, trial, sample_id, request, slot, outcome, scores) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_STATEMENTS = (_INSERT_ATTEMPT, _END_ATTEMPT, _INSERT_CALL, _INSERT_RESULT)
+_ATTEMPT, _END, _CALL, _RESULT = range(4)
+
+
+class Journal:
+    """The writing end. Rows queued in one turn of the event loop share one commit.
+
+    WAL with synchronous=NORMAL: a committed row survives the death of this process, however it dies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file at `path`.
+
+        Raises:
+            StoreError: it is not a journal, or cannot be written.
+        """
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(SCHEMA)
+            (self._attempts,) = self._db.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: cannot be used as a journal ({error}); check the disk and the folder") from None
+        self._queues: tuple[list[tuple[Json, ...]], ...] = ([], [], [], [])
+        self._committed: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued and close the file."""
+        self._flush()
+        self._db.close()
+
+    def put_samples(self, dataset: str, samples: Iterable[Sample]) -> None:
+        """Keep the samples of a dataset, in order; what was kept under that name is replaced."""
+        rows = ((dataset, position, s.id, encode_sample(s)) for position, s in enumerate(samples))
+        with self._transaction():
+            self._db.execute("DELETE FROM samples WHERE dataset = ?", (dataset,))
+            self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
+
+    def find(self, key: CallKey) -> Prediction | None:
+        """Return the journaled answer to exactly this call, or None when it must be asked (again)."""
+        row = self._db.execute(
+            "SELECT prediction FROM calls WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?",
+            (key.request, key.sample_id, key.trial, key.slot),
+        ).fetchone()
+        if row is None:
+            return None
+        prediction = decode_prediction(row[0], from_journal=True)
+        return None if prediction.outcome in ASK_AGAIN else prediction
+
+    async def start_attempt(self, key: CallKey, started_at: float) -> int:
+        """Write that a request is about to be sent; return the attempt's number once that is on disk."""
+        self._attempts += 1
+        number = self._attempts
+        await self._commit(_ATTEMPT, (number, key.request, key.sample_id, key.trial, key.slot, started_at))
+        return number
+
+    def end_attempt(self, number: int, prediction: Prediction, ended_at: float) -> None:
+        """Queue how an attempt ended; it shares the commit of the answer that follows."""
+        usage = prediction.usage
+        tokens = None if usage is None else f"[{usage.prompt_tokens or 0},{usage.completion_tokens or 0}]"
+        failure = prediction.failure
+        outcome = prediction.outcome if failure is None else failure.kind
+        status = 200 if failure is None else failure.status
+        self._queue(_END, (ended_at, outcome, status, prediction.served_model, tokens, number))
+
+    async def put_call(self, request: Request, prediction: Prediction) -> None:
+        """Keep the answer to a call; returns once it is on disk, before anyone may use it."""
+        key = request.key
+        await self._commit(
+            _CALL,
+            (
+                key.request,
+                key.sample_id,
+                key.trial,
+                key.slot,
+                request.model,
+                prediction.outcome,
+                encode_messages(request.messages),
+                encode_json(request.params),
+                encode_prediction(prediction),
+            ),
+        )
+
+    def put_result(self, result: SampleResult, position: int) -> None:
+        """Queue the scored result of the sample at `position` of its dataset; it can be made again from the call."""
+        self._queue(
+            _RESULT,
+            (
+                result.cell,
+                position,
+                result.trial,
+                result.sample_id,
+                result.key.request,
+                result.key.slot,
+                result.prediction.outcome,
+                encode_scores(result.scores),
+            ),
+        )
+
+    def put_cell(self, cell: str, aggregate: Mapping[str, Json]) -> None:
+        """Write a cell's aggregate; everything queued before it is on disk first."""
+        self._flush()
+        self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?)", (cell, encode_json(aggregate)))
+
+    def flush(self) -> None:
+        """Write everything queued, now."""
+        self._flush()
+
+    def forget_cells(self) -> None:
+        """Drop the aggregates of an earlier, unfinished try."""
+        self._db.execute("DELETE FROM cells")
+
+    def _queue(self, kind: int, row: tuple[Json, ...]) -> asyncio.Future[None]:
+        self._queues[kind].append(row)
+        if self._committed is None:
+            loop = asyncio.get_running_loop()
+            self._committed = loop.create_future()
+            loop.call_soon(self._flush)
+        return self._committed
+
+    async def _commit(self, kind: int, row: tuple[Json, ...]) -> None:
+        await asyncio.shield(self._queue(kind, row))
+
+    def _flush(self) -> None:
+        done, self._committed = self._committed, None
+        try:
+            if any(self._queues):
+                with self._transaction():
+                    for statement, rows in zip(_STATEMENTS, self._queues, strict=True):
+                        if rows:
+                            self._db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            failure = StoreError(f"{self.path}: cannot write ({error}); free some space, then run the same command again")
+            if done is None or done.done():
+                raise failure from None
+            done.set_exception(failure)
+            return
+        finally:
+            for rows in self._queues:
+                rows.clear()
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE, then COMMIT, or ROLLBACK when the body raised."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One result as it was journaled, with the request that was sent for it."""
+
+    result: SampleResult
+    messages: tuple[Message, ...]
+    params: Mapping[str, Json]
+
+
+class JournalReader:
+    """The reading end: sees every committed row, also while the run goes on."""
+
+    _COLUMNS = (
+        "SELECT r.id, r.cell, r.sample_id, r.trial, r.request, r.slot, r.outcome, r.scores, "
+        "c.messages, c.params, c.prediction FROM results r LEFT JOIN calls c "
+        "ON c.request = r.request AND c.sample_id = r.sample_id AND c.trial = r.trial AND c.slot = r.slot "
+    )
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal at `path` for reading.
+
+        Raises:
+            StoreError: there is none.
+        """
+        if not path.is_file():
+            raise StoreError(f"{path}: no journal there; name a run folder that holds calls.sqlite")
+        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def datasets(self) -> tuple[str, ...]:
+        """Return the names of the datasets kept here, sorted."""
+        return tuple(name for (name,) in self._db.execute("SELECT DISTINCT dataset FROM samples ORDER BY dataset"))
+
+    def samples(self, dataset: str) -> Iterator[Sample]:
+        """Yield a dataset's samples in their order."""
+        rows = self._db.execute("SELECT content FROM samples WHERE dataset = ? ORDER BY position", (dataset,))
+        return (decode_sample(content) for (content,) in rows)
+
+    def results(self, cell: str) -> Iterator[StoredResult]:
+        """Yield a cell's results by sample, then trial."""
+        rows = self._db.execute(self._COLUMNS + "WHERE r.cell = ? ORDER BY r.position, r.trial", (cell,))
+        return (_stored(row) for row in rows)
+
+    def results_after(self, rowid: int, *, limit: int = 1000) -> list[tuple[int, StoredResult]]:
+        """Return at most `limit` results written after `rowid`, oldest first, of any cell."""
+        rows = self._db.execute(self._COLUMNS + "WHERE r.id > ? ORDER BY r.id LIMIT ?", (rowid, limit))
+        return [(row[0], _stored(row)) for row in rows]
+
+    def cell(self, cell: str) -> dict[str, Json] | None:
+        """Return a cell's aggregate, or None while it has not ended."""
+        row = self._db.execute("SELECT aggregate FROM cells WHERE cell = ?", (cell,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def attempts_by_status(self) -> dict[str, int]:
+        """Return how many requests were sent, by HTTP status; "none" where no reply came."""
+        rows = self._db.execute("SELECT coalesce(status, 'none'), count(*) FROM attempts GROUP BY 1 ORDER BY 1")
+        return {str(status): number for status, number in rows}
+
+
+def _stored(row: tuple[Json, ...]) -> StoredResult:
+    _, cell, sample_id, trial, request, slot, outcome, scores, messages, params, prediction = row
+    return StoredResult(
+        result=SampleResult(
+            cell=cell,
+            sample_id=sample_id,
+            trial=trial,
+            prediction=Prediction(PredictionOutcome(outcome)) if prediction is None else decode_prediction(prediction),
+            scores=decode_scores(scores),
+            key=CallKey(request, sample_id, trial, slot),
+        ),
+        messages=() if messages is None else decode_messages(messages),
+        params={} if params is None else json.loads(params),
+    )

@@ -1,0 +1,56 @@
+"""Joins the journals of a plan's shards: a union by call key that refuses unequal answers."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.errors import StoreError
+from evalkit.journal import SCHEMA
+
+__all__ = ["merge_journals"]
+
+_UNEQUAL = """
+SELECT theirs.sample_id, theirs.trial FROM part.calls theirs JOIN main.calls ours
+  ON ours.request = theirs.request AND ours.sample_id = theirs.sample_id
+ AND ours.trial = theirs.trial AND ours.slot = theirs.slot
+WHERE ours.outcome IN ('ok', 'truncated') AND theirs.outcome IN ('ok', 'truncated')
+  AND json_extract(ours.prediction, '$.text') <> json_extract(theirs.prediction, '$.text') LIMIT 1
+"""
+_ASK_AGAIN = "('infra_error', 'not_run')"
+_COPY = f"""
+INSERT OR IGNORE INTO main.samples SELECT * FROM part.samples;
+INSERT INTO main.attempts (request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage)
+  SELECT request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage FROM part.attempts;
+DELETE FROM main.calls WHERE outcome IN {_ASK_AGAIN};
+INSERT OR IGNORE INTO main.calls SELECT * FROM part.calls;
+"""  # noqa: S608  made of constants
+
+
+def merge_journals(parts: Sequence[Path], into: Path) -> None:
+    """Write to `into` every sample, call and attempt of the journals `parts`.
+
+    An answer beats a failure that would be asked again. Results are not copied: they are made from the calls.
+
+    Raises:
+        StoreError: two journals hold different answers to one call, or one cannot be read.
+    """
+    db = sqlite3.connect(into, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(SCHEMA)
+        for part in parts:
+            if not part.is_file():
+                raise StoreError(f"{part}: no journal there; every shard's run folder holds a calls.sqlite")
+            db.execute("ATTACH ? AS part", (str(part),))
+            if unequal := db.execute(_UNEQUAL).fetchone():
+                sample_id, trial = unequal
+                raise StoreError(
+                    f"{part}: another answer to sample {sample_id!r}, trial {trial}, than an earlier shard holds; "
+                    "merge the shards of one run only, each once"
+                )
+            db.executescript(f"BEGIN IMMEDIATE; {_COPY} COMMIT;")
+            db.execute("DETACH part")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot merge journals ({error}); check that each is the calls.sqlite of a run") from None
+    finally:
+        db.close()

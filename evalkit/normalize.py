@@ -1,0 +1,160 @@
+"""Text to comparable text: case, spaces, punctuation, unicode forms, and the numbers written in it."""
+
+import re
+import unicodedata
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+
+__all__ = ["find_numbers", "normalize_text", "parse_number"]
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_SUPERSCRIPT_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]++")
+_MARK = re.compile(r"[^\w\s]|_")
+_GROUPING = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_IN_NUMBER = re.compile(r"(?<=\d)[.,/:-](?=\d)|(?<![\w.])-(?=\.?\d)")
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+_REMOVED_SYMBOLS = frozenset("$^`|~")
+
+
+def normalize_text(text: str, *, case: bool = True, punctuation: bool = False, articles: bool = False) -> str:
+    """Return `text` in the form in which two answers are compared; doing it twice changes nothing.
+
+    Always: compatibility forms (NFKC) with an exponent kept apart (x² reads x^2, not x2), runs of white space
+    made one space, ends stripped. `case` folds case, `punctuation` removes it (but not the sign, point or slash of
+    a number), `articles` removes a, an, the unless nothing else is left.
+    """
+    text = _compatible(text, case=case)
+    if punctuation:
+        text = _compatible(_without_punctuation(text), case=case)
+    text = " ".join(text.split())
+    if articles:
+        return " ".join(_ARTICLES.sub(" ", text).split()) or text
+    return text
+
+
+def _compatible(text: str, *, case: bool) -> str:
+    if text.isascii():
+        return text.lower() if case else text
+    text = _SUPERSCRIPT_RUN.sub(lambda run: "^" + run[0].translate(_SUPERSCRIPTS), text)
+    if not case:
+        return unicodedata.normalize("NFKC", text)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+def _without_punctuation(text: str) -> str:
+    """Remove marks until none is left: taking one away can make its neighbour one."""
+    while True:
+        text = _GROUPING.sub("", text)
+        kept = {found.start() for found in _IN_NUMBER.finditer(text)}
+        shorter = _MARK.sub(lambda mark: mark[0] if mark.start() in kept or not _is_removed(mark[0]) else "", text)
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def _is_removed(mark: str) -> bool:
+    return mark in _REMOVED_SYMBOLS or unicodedata.category(mark).startswith("P")
+
+
+# Numbers. A token is the whole numeric expression, so that a date, a range or an uncomputed sum is seen
+# as what it is and not as its last piece; `parse_number` then understands it or says None.
+_SIGN = r"[-+\u2212\u2013\uff0d]"
+_CURRENCY = r"(?:\\?[$€£¥₹₩₽￥＄]|(?:USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|CHF|US\$|Rs\.?))"
+_GROUP_SPACE = "\u00a0\u202f\u2009'\u2019_"
+_DIGITS = rf"\d++(?:[.,{_GROUP_SPACE}]\d++)*+"
+_EXPONENT = rf"(?:[eE]{_SIGN}?\d++|\s?(?:x|\*|×|·|\\times|\\cdot)\s?10\s?(?:(?:\^|\*\*)\s?\{{?{_SIGN}?\d++\}}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++))"
+_PLAIN = rf"(?:{_DIGITS}|\.\d++){_EXPONENT}?"
+_POWER = r"(?:\^\{?-?\d++\}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++)"
+_CHAIN = rf"(?:(?:[-/:*+×÷\u2212\u2013]|\\div)[$€£]?(?:{_DIGITS}|\.\d++)|{_POWER})"
+_SCALE = r"(?:\s?(?:thousand|million|billion|trillion)\b|k\b|(?:bn|[KMB])\b)"
+_START = r"(?<![A-Za-z\d_.])(?<!\d[,])"
+_TOKEN = re.compile(
+    rf"(?:(?<![\w)\]}}%.]){_SIGN})?(?:(?<![A-Za-z]){_CURRENCY}\s?{_SIGN}?|{_START})"
+    rf"(?:\\[dt]?frac\{{-?\d++\}}\{{\d++\}}|\d++\s\d++/\d++(?![/\d])|{_PLAIN}{_CHAIN}*+)"
+    rf"(?:{_SCALE})?(?:\s?\\?[%％])?",
+)
+_READ = re.compile(
+    rf"(?P<sign>{_SIGN})?\s*(?P<currency>{_CURRENCY})?\s*(?P<inner>{_SIGN})?"
+    rf"(?:\\[dt]?frac\{{(?P<above>-?\d+)\}}\{{(?P<below>\d+)\}}"
+    rf"|(?:(?P<whole>\d+)\s)?(?P<top>\d+)/(?P<bottom>\d+)"
+    rf"|(?P<digits>{_DIGITS}|\.\d+)(?P<exponent>{_EXPONENT})?)"
+    rf"(?P<scale>{_SCALE})?(?:\s?\\?[%％])?"
+)
+_SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "b": 9, "bn": 9, "trillion": 12}
+_WIDE = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+_TRAILING_POINTS = re.compile(r"[.,;:!?\s]+$")
+
+
+def find_numbers(text: str) -> list[str]:
+    """Return every numeric expression of `text` as it is written there, from left to right.
+
+    A date, a range, a ratio, a power or a sum is one expression, not several; `parse_number` reads it or not.
+    Takes time linear in the text.
+    """
+    return [found[0] for found in _TOKEN.finditer(text)]
+
+
+def parse_number(text: str, *, decimal_comma: bool = False) -> Decimal | None:
+    """Return the one number that `text` is, exactly, or None when it is none, several or ambiguous.
+
+    Understood: 1,234.5 · 1 234 (no-break spaces) · -5 (also U+2212) · $18 · 45% (a percent sign is a unit: 45) ·
+    18 apples · 3/4 and 1 3/4 (divided to 60 digits) · \\frac{3}{4} · 1.5e3 · 1.5 x 10^3 · 2 million · $80k · "18.".
+    None: 1,5 (a decimal comma? say decimal_comma) · 12/25/1937 · 10:30 · 3-5 · 2^10 · several numbers.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return Decimal(text)
+    tokens = find_numbers(text)
+    if len(tokens) != 1 or _has_words_before(text, tokens[0]):
+        return None
+    found = _READ.fullmatch(_TRAILING_POINTS.sub("", tokens[0]))
+    return None if found is None else _value(found, decimal_comma=decimal_comma)
+
+
+def _has_words_before(text: str, token: str) -> bool:
+    return any(char.isalnum() for char in text[: text.index(token)])
+
+
+def _value(found: re.Match[str], *, decimal_comma: bool) -> Decimal | None:
+    part = found.groupdict()
+    if part["sign"] and part["inner"]:
+        return None
+    if part["digits"]:
+        number = _decimal(part["digits"], part["exponent"] or "", decimal_comma=decimal_comma)
+    else:
+        number = _quotient(part["whole"] or "0", part["above"] or part["top"], part["below"] or part["bottom"])
+    if number is None:
+        return None
+    scale = (part["scale"] or "").strip()
+    if scale and (part["currency"] or scale not in {"K", "M", "B", "bn"}):
+        number = number.scaleb(_SCALES[scale.lower()], _WIDE)
+    return -number if (part["sign"] or part["inner"] or "+") != "+" else number
+
+
+def _quotient(whole: str, above: str, below: str) -> Decimal | None:
+    if not Decimal(below):
+        return None
+    return _WIDE.add(Decimal(whole), _WIDE.divide(Decimal(above), Decimal(below)))
+
+
+def _decimal(digits: str, exponent: str, *, decimal_comma: bool) -> Decimal | None:
+    if decimal_comma:
+        digits = digits.translate(str.maketrans(",.", ".,"))
+    whole, point, rest = digits.partition(".")
+    if "." in rest or not re.fullmatch(rf"\d*|\d{{1,3}}(?:[,{_GROUP_SPACE}]\d{{2,3}})*[,{_GROUP_SPACE}]\d{{3}}", whole):
+        return None
+    plain = re.sub(rf"[,{_GROUP_SPACE}]", "", whole) + point + rest
+    try:
+        return Decimal(f"{plain}e{_power_of_ten(exponent)}")
+    except InvalidOperation:
+        return None
+
+
+def _power_of_ten(exponent: str) -> str:
+    if not exponent:
+        return "0"
+    if exponent[0] in "eE":
+        power = exponent[1:]
+    else:
+        power = exponent[exponent.index("10") + 2 :].translate(_SUPERSCRIPTS).strip(" ^*{}")
+    return re.sub(r"[\u2212\u2013\uff0d]", "-", power)

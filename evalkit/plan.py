@@ -1,0 +1,258 @@
+"""Config and datasets to a Plan: every cell, what each call of it sends, and the digests that name it."""
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
+from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, ProviderSpec, PromptSpec
+from evalkit.dataset import Dataset
+from evalkit.digest import digest_json, digest_text
+from evalkit.errors import ConfigError
+from evalkit.prompt import PromptTemplate, present_choices, select_shots
+from evalkit.protocols import Provider
+from evalkit.records import CallKey, Json, Request, Sample
+from evalkit.registry import Registry
+from evalkit.scoring import BoundScorer, bind_scorer
+
+__all__ = ["Cell", "Plan", "make_plan", "sample_part"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one evaluation: everything that decides what is sent and how it is scored."""
+
+    evaluation: EvaluationSpec
+    model: ModelSpec
+    url: str
+    dataset: Dataset
+    prompt: PromptTemplate
+    pool: Dataset | None
+    params: Mapping[str, Json]
+    scorers: Mapping[str, BoundScorer]
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The cell's name: evaluation/model label."""
+        return f"{self.evaluation.name}/{self.model.label}"
+
+    @cached_property
+    def bound_scorers(self) -> tuple[BoundScorer, ...]:
+        """The scorers of this evaluation, in its order."""
+        return tuple(self.scorers[name] for name in self.evaluation.scorers)
+
+    @cached_property
+    def _prompt_spec(self) -> PromptSpec:
+        prompt = self.evaluation.prompt
+        return prompt if isinstance(prompt, PromptSpec) else PromptSpec()
+
+    def present(self, sample: Sample) -> Sample:
+        """Return the sample as this cell shows and scores it: choices in the order the model sees."""
+        return present_choices(sample, shuffle=self._prompt_spec.shuffle_choices, seed=self.seed)
+
+    def request(self, sample: Sample, trial: int) -> Request:
+        """Return what is sent for one (presented) sample and trial.
+
+        Raises:
+            ConfigError: the prompt cannot be rendered for this sample.
+        """
+        few_shot = self._prompt_spec.few_shot
+        shots = () if few_shot is None or self.pool is None else select_shots(few_shot, self.pool.samples, sample)
+        messages = self.prompt.render(sample, shots)
+        content = [self.url, self.model.id, [[m.role, m.content] for m in messages], self.params]
+        key = CallKey(digest_json(content), sample.id, trial)
+        return Request(self.model.id, messages, self.params, sample, key)
+
+    @cached_property
+    def measure(self) -> Mapping[str, Json]:
+        """What must be equal for two numbers to be comparable."""
+        scorers = {name: dict(self.scorers[name].identity) for name in self.evaluation.scorers}
+        parts: dict[str, Json] = {
+            "dataset": self.dataset.digest,
+            "scorers": digest_json(scorers),
+            "extraction": digest_json({name: identity.get("extract") for name, identity in scorers.items()}),
+            "judge": None,
+            "reducer": _reducer_name(self.evaluation.reduce),
+            "on_error": ",".join(f"{k}={v}" for k, v in self.evaluation.on_error.model_dump().items()),
+        }
+        return {"digest": digest_json(parts), **parts}
+
+    @cached_property
+    def treatment(self) -> Mapping[str, Json]:
+        """What a comparison of two cells tests."""
+        from_pool = None if self.pool is None else self.pool.digest
+        parts: dict[str, Json] = {
+            "model": f"{self.model.id} at {self.url}",
+            "system": digest_text(self.model.system or ""),
+            "prompt": digest_json([self.prompt.digest, self._prompt_spec.model_dump(), from_pool]),
+            "params": digest_json(self.params),
+        }
+        return {"digest": digest_json(parts), **parts}
+
+    def describe(self) -> dict[str, Json]:
+        """Return the cell as run.json's plan lists it."""
+        return {
+            "key": self.key,
+            "evaluation": self.evaluation.name,
+            "model": self.model.label,
+            "model_id": self.model.id,
+            "provider": self.model.provider,
+            "url": self.url,
+            "system": self.model.system,
+            "params": dict(self.params),
+            "prompt": self.prompt.digest,
+            "dataset": self.dataset.name,
+            "trials": self.evaluation.trials,
+            "reduce": _reducer_name(self.evaluation.reduce),
+            "on_error": self.evaluation.on_error.model_dump(),
+            "scorers": list(self.evaluation.scorers),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells before a run; `part` is (i, n) when this worker answers only the i-th of n shards, from 0."""
+
+    config: Config
+    cells: tuple[Cell, ...]
+    datasets: Mapping[str, Dataset]
+    scorers: Mapping[str, BoundScorer]
+    providers: Mapping[str, Provider]
+    provider_specs: Mapping[str, ProviderSpec]
+    base_dir: Path
+    profile: str | None = None
+    part: tuple[int, int] | None = field(default=None)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the cells, whatever the order they are written in; budgets, limits and reports are not in it."""
+        return digest_json(sorted(digest_json([c.key, c.measure, c.treatment, c.evaluation.trials]) for c in self.cells))
+
+    @cached_property
+    def calls(self) -> int:
+        """The number of predictions this plan asks for."""
+        return sum(self.expected(cell) for cell in self.cells)
+
+    @property
+    def primary(self) -> str:
+        """The metric that sorts the board: the declared one, else the first evaluation's first scorer."""
+        first = self.config.evaluations[0]
+        return self.config.leaderboard.primary or f"{first.name}.{first.scorers[0]}"
+
+    def shard(self, index: int, count: int) -> "Plan":
+        """Return the share of worker `index` (from 0) of `count`, by a hash of the sample id.
+
+        Raises:
+            ConfigError: the index is outside the count.
+        """
+        if not 0 <= index < count:
+            raise ConfigError(f"shard {index + 1}/{count} does not exist; count shards from 1/{count} to {count}/{count}")
+        return replace(self, part=(index, count))
+
+    def positions(self, cell: Cell) -> Iterator[int]:
+        """Yield the places of the samples this plan asks in a cell."""
+        for position, sample in enumerate(cell.dataset.samples):
+            if self.part is None or sample_part(sample.id, self.part[1]) == self.part[0]:
+                yield position
+
+    def expected(self, cell: Cell) -> int:
+        """Return how many predictions a cell asks for: samples (of this shard) x trials."""
+        count = len(cell.dataset.samples) if self.part is None else sum(1 for _ in self.positions(cell))
+        return count * cell.evaluation.trials
+
+    def describe(self) -> dict[str, Json]:
+        """Return the plan as run.json holds it."""
+        board = self.config.leaderboard
+        return {
+            "cells": [cell.describe() for cell in self.cells],
+            "scorers": {
+                name: {
+                    "use": self.config.scorers[name].use,
+                    "options": self.config.scorers[name].options,
+                    "kind": bound.kind,
+                    "identity": dict(bound.identity),
+                    "higher_is_better": bound.higher_is_better,
+                }
+                for name, bound in self.scorers.items()
+            },
+            "leaderboard": {
+                "name": board.name or self.config.name,
+                "description": board.description or self.config.description,
+                "primary": self.primary,
+            },
+            "shard": None if self.part is None else [self.part[0] + 1, self.part[1]],
+        }
+
+
+def make_plan(
+    config: Config, datasets: Mapping[str, Dataset], *, base_dir: Path = Path(), profile: str | None = None
+) -> Plan:
+    """Return the cells of a checked config, models x evaluations, over loaded datasets.
+
+    Raises:
+        ConfigError: a plugin's options do not fit, or a prompt does not compile.
+    """
+    scorer_registry, provider_registry = Registry("evalkit.scorers"), Registry("evalkit.providers")
+    used = {name for evaluation in config.evaluations for name in evaluation.scorers}
+    scorers = {
+        name: bind_scorer(name, spec, scorer_registry, base_dir=base_dir)
+        for name, spec in config.scorers.items()
+        if name in used
+    }
+    specs = {
+        name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in {model.provider for model in config.models}
+    }
+    providers: dict[str, Provider] = {}
+    for name, spec in sorted(specs.items()):
+        provider = provider_registry.build(spec.use, spec.options)
+        if not isinstance(provider, Provider):
+            raise ConfigError(f"providers.{name}: {spec.use!r} is not a provider")
+        providers[name] = provider
+    cells = tuple(
+        _cell(config, evaluation, model, datasets=datasets, scorers=scorers, provider=providers[model.provider])
+        for evaluation in config.evaluations
+        for model in _models_of(evaluation, config.models)
+    )
+    return Plan(config, cells, datasets, scorers, providers, specs, base_dir, profile)
+
+
+def sample_part(sample_id: str, count: int) -> int:
+    """Return which of `count` shards a sample belongs to, from 0."""
+    return int(digest_text(sample_id)[:16], 16) % count
+
+
+def _models_of(evaluation: EvaluationSpec, models: list[ModelSpec]) -> list[ModelSpec]:
+    if evaluation.models is None:
+        return [model for model in models if model.role == "candidate"]
+    return [m for m in models if any(fnmatch.fnmatchcase(m.label, wanted) for wanted in evaluation.models)]
+
+
+def _cell(
+    config: Config,
+    evaluation: EvaluationSpec,
+    model: ModelSpec,
+    *,
+    datasets: Mapping[str, Dataset],
+    scorers: Mapping[str, BoundScorer],
+    provider: Provider,
+) -> Cell:
+    prompt = evaluation.prompt
+    few_shot = prompt.few_shot if isinstance(prompt, PromptSpec) else None
+    return Cell(
+        evaluation=evaluation,
+        model=model,
+        url=provider.url,
+        dataset=datasets[evaluation.dataset],
+        prompt=PromptTemplate.compile(prompt, system=model.system),
+        pool=None if few_shot is None else datasets[few_shot.dataset],
+        params={**model.params, **evaluation.params},
+        scorers=scorers,
+        seed=config.run.seed,
+    )
+
+
+def _reducer_name(reduce: str | Mapping[str, int]) -> str:
+    return reduce if isinstance(reduce, str) else ",".join(f"{name}:{k}" for name, k in reduce.items())

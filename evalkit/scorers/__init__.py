@@ -1,0 +1,1 @@
+"""One judgement each; the file name is the `use:` in YAML."""

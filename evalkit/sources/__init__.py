@@ -1,0 +1,1 @@
+"""One way to read rows each; the file name is the key in YAML."""

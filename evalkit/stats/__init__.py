@@ -1,0 +1,1 @@
+"""The numbers: intervals, paired differences, ranks; pure functions, one topic a file."""

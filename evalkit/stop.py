@@ -1,0 +1,47 @@
+"""Why a run ends before its last call, told to everyone who waits."""
+
+import asyncio
+from enum import IntEnum
+
+from evalkit.errors import ExitCode
+
+__all__ = ["Stop", "StopReason"]
+
+
+class StopReason(IntEnum):
+    """What ended the run early; its value is the exit code."""
+
+    INTERRUPTED = ExitCode.INTERRUPTED
+    ACCESS = ExitCode.ACCESS
+    QUOTA = ExitCode.INCOMPLETE
+    FAILED = ExitCode.BUG
+
+
+class Stop:
+    """A flag raised at most once; after it no call starts, and what is in flight ends normally."""
+
+    def __init__(self) -> None:
+        self.reason: StopReason | None = None
+        self.message = ""
+        self._raised = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return self.reason is not None
+
+    def request(self, reason: StopReason, message: str) -> None:
+        """Raise the flag; the first reason stands."""
+        if self.reason is None:
+            self.reason, self.message = reason, message
+            self._raised.set()
+
+    async def wait(self) -> None:
+        """Return when the flag is raised."""
+        await self._raised.wait()
+
+    async def sleep(self, delay_s: float) -> None:
+        """Sleep for `delay_s` seconds, or until the flag is raised."""
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._raised.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,1 @@
+"""Weave: the embedded store, publication, and the only place that imports the SDK."""
