@@ -4,12 +4,13 @@ import dataclasses
 import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from evalkit.chat_answer import AnswerPieces, malformed, read_answer, read_json
+from evalkit.chat_answer import as_object, malformed, read_answer, read_json
+from evalkit.chat_endpoint import ChatEndpoint, open_client, request_options
+from evalkit.chat_stream import AnswerPieces
 from evalkit.errors import AccessError, ProviderError
 from evalkit.records import Failure, FailureKind, Json, Prediction, Request, Timing
 from evalkit.triage import clean_message, failed, triage
@@ -18,28 +19,16 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-__all__ = ["ChatEndpoint", "ChatModel", "open_chat_model"]
+__all__ = ["ChatModel", "open_chat_model"]
 
-_MAX_CONNECTIONS = 4096
 _NO_LIST = frozenset({404, 405, 501})
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict).encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatEndpoint:
-    """Where a chat server is and what is sent along with each call; `key` never shows in a repr."""
-
-    base_url: str
-    key: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    connect_timeout: float = 10.0
-    uses_proxy: bool = True
 
 
 @asynccontextmanager
 async def open_chat_model(endpoint: ChatEndpoint) -> AsyncGenerator["ChatModel"]:
     """Open the client, yield a Model for every model id of the endpoint, close the client."""
-    client = _open_client(endpoint)
+    client = open_client(endpoint)
     try:
         yield ChatModel(client, endpoint)
     finally:
@@ -56,10 +45,12 @@ class ChatModel:
 
         self._client = client
         self._secrets = (endpoint.key,) if endpoint.key else ()
-        self._options = _request_options(endpoint)
+        self._options = request_options(endpoint)
+        self._url = endpoint.base_url.rstrip("/") + "/chat/completions"
         self._cast_to = httpx2.Response
         self._status_error = openai.APIStatusError
-        self._errors = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError, OSError, ValueError)
+        library_errors = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError)
+        self._errors: tuple[type[Exception], ...] = (*library_errors, OSError, EOFError, ValueError)
 
     async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
         """Return the answer; with `on_text`, stream it and hand over each piece of text."""
@@ -88,16 +79,16 @@ class ChatModel:
             if failure.status in _NO_LIST:
                 return None
             raise ProviderError(f"{self._client.base_url} does not list its models: {failure.message}") from None
-        rows = cast("dict[str, Json]", listed).get("data") if isinstance(listed, dict) else listed
+        rows = as_object(listed).get("data") if isinstance(listed, dict) else listed
         if not isinstance(rows, list):
             return None
-        named = [cast("dict[str, Json]", row) for row in cast("list[Json]", rows) if isinstance(row, dict)]
-        return tuple(row["id"] for row in named if isinstance(row.get("id"), str))
+        ids = (as_object(row).get("id") for row in cast("list[Json]", rows))
+        return tuple(name for name in ids if isinstance(name, str))
 
     async def _post(self, body: dict[str, Json], *, stream: bool) -> "httpx2.Response":
         content = _encode(body).encode("utf-8", "replace")
         reply: httpx2.Response = await self._client.post(  # pyright: ignore[reportUnknownVariableType, reportCallIssue]
-            "/chat/completions",
+            self._url,
             cast_to=self._cast_to,
             content=content,
             options=self._options,
@@ -142,62 +133,9 @@ class ChatModel:
         return Failure(kind, clean_message(f"no reply: {type(cause).__name__}: {cause}", self._secrets))
 
 
-def _open_client(endpoint: ChatEndpoint) -> "AsyncOpenAI":
-    """Build the SDK's client so that nothing in the environment can add to what is sent, or change where it goes.
-
-    The SDK reads OPENAI_API_KEY, OPENAI_ADMIN_KEY, OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_WEBHOOK_SECRET and
-    OPENAI_BASE_URL where an argument is None, and puts OPENAI_CUSTOM_HEADERS among its default headers, which are
-    therefore replaced as a whole.
-    """
-    import httpx2
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
-    class Client(AsyncOpenAI):
-        @property
-        def default_headers(self) -> dict[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]  a narrower dict
-            return headers
-
-    headers = _headers(endpoint)
-    timeout = httpx2.Timeout(None, connect=endpoint.connect_timeout)
-    return Client(
-        api_key="unused",
-        admin_api_key="",
-        organization="",
-        project="",
-        webhook_secret="",
-        base_url=endpoint.base_url,
-        max_retries=0,
-        timeout=timeout,
-        http_client=DefaultAioHttpClient(
-            timeout=timeout,
-            limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
-            follow_redirects=False,
-            trust_env=endpoint.uses_proxy,
-            verify=endpoint.base_url.startswith("https:"),
-        ),
-    )
-
-
-def _headers(endpoint: ChatEndpoint) -> dict[str, str]:
-    headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "evalkit"}
-    if endpoint.key:
-        headers["Authorization"] = f"Bearer {endpoint.key}"
-    return headers | dict(endpoint.headers)
-
-
-def _request_options(endpoint: ChatEndpoint) -> "RequestOptions":
-    """Switch the SDK's own authentication off: the header is among ours, or is not sent at all."""
-    from openai import Omit
-
-    options: RequestOptions = {"security": {}}
-    if not endpoint.key:
-        options["headers"] = {"Authorization": Omit()}
-    return options
-
-
 def _body(request: Request) -> dict[str, Json]:
     params = dict(request.params)
-    extra = params.pop("extra_body", None) or {}
+    extra: dict[str, Json] = params.pop("extra_body", None) or {}
     messages = [{"role": message.role, "content": message.content} for message in request.messages]
     return {"model": request.model, "messages": messages, **params, **extra}
 

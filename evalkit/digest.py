@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 __all__ = ["canonical_json", "digest_json", "digest_text"]
 
@@ -31,10 +32,8 @@ def digest_text(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "items"):
-        return dict(value)
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Any]", value))
     if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if isinstance(value, tuple):
-        return list(value)
+        return sorted(cast("set[str]", value))
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
+from evalkit.scoring import score_prediction
+
 from evalkit.errors import EvalkitError
 from evalkit.journal import Journal
 from evalkit.plan import Cell, Plan
@@ -20,7 +22,6 @@ from evalkit.records import (
     Score,
     ScoreOutcome,
 )
-from evalkit.scoring import score_prediction
 from evalkit.stop import Stop, StopReason
 from evalkit.throttle import Throttle
 
@@ -54,6 +55,7 @@ class Progress:
     cells: dict[str, CellProgress] = field(default_factory=dict[str, CellProgress])
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost_usd: float = 0.0
     from_journal: int = 0
 
     @property
@@ -157,8 +159,10 @@ class Engine:
         cell.failed += result.prediction.outcome in NOT_ANSWERED
         self.progress.from_journal += result.prediction.from_journal
         if usage is not None and not result.prediction.from_journal:
-            self.progress.prompt_tokens += usage.prompt_tokens or 0
-            self.progress.completion_tokens += usage.completion_tokens or 0
+            read, written, price = usage.prompt_tokens or 0, usage.completion_tokens or 0, item.cell.model.price
+            self.progress.prompt_tokens += read
+            self.progress.completion_tokens += written
+            self.progress.cost_usd += 0.0 if price is None else (read * price.input + written * price.output) / 1e6
         if cell.done == cell.expected:
             self._on_cell_end(item.cell)
 

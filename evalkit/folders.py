@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,7 +71,7 @@ def find_run(reference: str, reports: Path) -> RunFolder:
 
 
 @contextmanager
-def lock_folder(folder: RunFolder) -> Iterator[None]:
+def lock_folder(folder: RunFolder) -> Generator[None]:
     """Hold the folder's lock; the system drops it when this process dies, however it dies.
 
     Raises:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from evalkit.stop import Stop, StopReason
@@ -14,7 +14,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def heed_interrupts(stop: Stop, work: asyncio.Task[None]) -> Iterator[None]:
+def heed_interrupts(stop: Stop, work: asyncio.Task[None]) -> Generator[None]:
     """Turn the first signal into a stop and the second into the cancellation of `work`."""
     if threading.current_thread() is not threading.main_thread():
         yield

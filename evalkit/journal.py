@@ -53,8 +53,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY, request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL,
     started_at REAL NOT NULL, ended_at REAL, outcome TEXT, status INTEGER, served_model TEXT, usage TEXT);
 CREATE TABLE IF NOT EXISTS results (
-    id INTEGER PRIMARY KEY, cell TEXT NOT NULL, position INTEGER NOT NULL, trial INTEGER NOT NULL, sample_id TEXT NOT NULL,
-    request TEXT NOT NULL, slot TEXT NOT NULL, outcome TEXT NOT NULL, scores TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, cell TEXT NOT NULL, position INTEGER NOT NULL, trial INTEGER NOT NULL,
+    sample_id TEXT NOT NULL, request TEXT NOT NULL, slot TEXT NOT NULL, outcome TEXT NOT NULL, scores TEXT NOT NULL,
     UNIQUE (cell, position, trial));
 CREATE TABLE IF NOT EXISTS cells (cell TEXT PRIMARY KEY, aggregate TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -117,14 +117,16 @@ class Journal:
 
     def find(self, key: CallKey) -> Prediction | None:
         """Return the journaled answer to exactly this call, or None when it must be asked (again)."""
+        prediction = self.last(key)
+        return None if prediction is None or prediction.outcome in ASK_AGAIN else prediction
+
+    def last(self, key: CallKey) -> Prediction | None:
+        """Return how this call ended when it was last asked, a failure that would be asked again included."""
         row = self._db.execute(
             "SELECT prediction FROM calls WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?",
             (key.request, key.sample_id, key.trial, key.slot),
         ).fetchone()
-        if row is None:
-            return None
-        prediction = decode_prediction(row[0], from_journal=True)
-        return None if prediction.outcome in ASK_AGAIN else prediction
+        return None if row is None else decode_prediction(row[0], from_journal=True)
 
     async def start_attempt(self, key: CallKey, started_at: float) -> int:
         """Write that a request is about to be sent; return the attempt's number once that is on disk."""
@@ -209,7 +211,9 @@ class Journal:
                         if rows:
                             self._db.executemany(statement, rows)
         except sqlite3.Error as error:
-            failure = StoreError(f"{self.path}: cannot write ({error}); free some space, then run the same command again")
+            failure = StoreError(
+                f"{self.path}: cannot write ({error}); free some space, then run the same command again"
+            )
             if done is None or done.done():
                 raise failure from None
             done.set_exception(failure)

@@ -1,6 +1,7 @@
-"""Opens the providers of a plan and puts each behind its call stack: Journaled(Retrying(Throttled(Attempted(model))))."""
+"""Opens a plan's providers, each behind its call stack: Journaled(Retrying(Throttled(Attempted(model))))."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from evalkit.journal import Journal
 from evalkit.journaled import Attempted, Journaled
 from evalkit.plan import Plan
 from evalkit.protocols import ProviderContext
-from evalkit.records import CallKey, Prediction
+from evalkit.records import CallKey, Failure, FailureKind, Prediction, PredictionOutcome, Request
 from evalkit.retry import Retrying
 from evalkit.stop import Stop
 from evalkit.throttle import Throttle, Throttled, pace
 
-__all__ = ["open_lanes"]
+__all__ = ["offline_lanes", "open_lanes"]
 
 _DEFAULT_CONCURRENCY = 32
 _DEFAULT_DEADLINE_S = 120.0
@@ -52,3 +53,20 @@ async def open_lanes(
         )
         lanes[name] = Lane(throttle, Journaled(retrying, journal, asked))
     return lanes
+
+
+def offline_lanes(plan: Plan, journal: Journal) -> dict[str, Lane]:
+    """Return lanes that answer from the journal alone."""
+    return {name: Lane(Throttle(1), Journaled(_Offline(journal), journal, {})) for name in plan.providers}
+
+
+class _Offline:
+    """A Model that asks nobody: a call without an answer ends as it did before, or is not run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
+        del on_text
+        failure = Failure(FailureKind.NOT_RUN, "no answer to this call is in the journal")
+        return self._journal.last(request.key) or Prediction(PredictionOutcome.NOT_RUN, failure=failure)

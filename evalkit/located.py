@@ -8,9 +8,10 @@ from sys import intern
 from typing import Any, cast
 from uuid import UUID
 
+from evalkit.errors import DatasetError
 from evalkit.records import Json
 
-__all__ = ["LocatedRow", "json_value", "place_of"]
+__all__ = ["LocatedRow", "json_value", "located_row", "place_of"]
 
 
 class LocatedRow(dict[str, Json]):
@@ -34,7 +35,19 @@ def place_of(row: object, index: int) -> str:
     return row.where if isinstance(row, LocatedRow) else f"row {index + 1}"
 
 
-def json_value(value: object, name: str) -> Json:
+def located_row(values: Mapping[Any, object], prefix: str, number: int) -> LocatedRow:
+    """Return a row of whatever values a library or a function gave, made JSON.
+
+    Raises:
+        DatasetError: a column's name is not text, or its value has no JSON form.
+    """
+    try:
+        return LocatedRow(_object(values, "").items(), prefix, number)
+    except ValueError as error:
+        raise DatasetError(f"{prefix}{number}: {error}") from None
+
+
+def json_value(value: object, name: str) -> Json:  # noqa: PLR0911  one return a kind of value
     """Return `value` as JSON: dates as ISO text, exact decimals as text, arrays as lists.
 
     Args:
@@ -70,11 +83,11 @@ def _number(value: float, name: str) -> Json:
     return float(value)
 
 
-def _object(value: Mapping[Any, object], name: str) -> Json:
+def _object(value: Mapping[Any, object], name: str) -> dict[str, Json]:
     for key in value:
         if not isinstance(key, str):
-            raise ValueError(f"{name} has the key {key!r}, which is not text")  # noqa: TRY004  one kind of error for every value
-    return {str(key): json_value(item, f"{name}.{key}") for key, item in value.items()}
+            raise ValueError(f"the key {key!r}{f' in {name}' if name else ''} is not text")  # noqa: TRY004  one kind of error for every value
+    return {str(key): json_value(item, f"{name}.{key}" if name else str(key)) for key, item in value.items()}
 
 
 def _kind(value: object) -> str:

@@ -9,19 +9,22 @@ from evalkit.journal import SCHEMA
 
 __all__ = ["merge_journals"]
 
-_UNEQUAL = """
-SELECT theirs.sample_id, theirs.trial FROM part.calls theirs JOIN main.calls ours
-  ON ours.request = theirs.request AND ours.sample_id = theirs.sample_id
- AND ours.trial = theirs.trial AND ours.slot = theirs.slot
+_SAME_CALL = (
+    "ours.request = theirs.request AND ours.sample_id = theirs.sample_id "
+    "AND ours.trial = theirs.trial AND ours.slot = theirs.slot"
+)
+_UNEQUAL = f"""
+SELECT theirs.sample_id, theirs.trial FROM part.calls theirs JOIN main.calls ours ON {_SAME_CALL}
 WHERE ours.outcome IN ('ok', 'truncated') AND theirs.outcome IN ('ok', 'truncated')
   AND json_extract(ours.prediction, '$.text') <> json_extract(theirs.prediction, '$.text') LIMIT 1
-"""
+"""  # noqa: S608  made of constants
 _ASK_AGAIN = "('infra_error', 'not_run')"
 _COPY = f"""
 INSERT OR IGNORE INTO main.samples SELECT * FROM part.samples;
 INSERT INTO main.attempts (request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage)
   SELECT request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage FROM part.attempts;
-DELETE FROM main.calls WHERE outcome IN {_ASK_AGAIN};
+DELETE FROM main.calls AS ours WHERE ours.outcome IN {_ASK_AGAIN} AND EXISTS (
+  SELECT 1 FROM part.calls theirs WHERE {_SAME_CALL} AND theirs.outcome NOT IN {_ASK_AGAIN});
 INSERT OR IGNORE INTO main.calls SELECT * FROM part.calls;
 """  # noqa: S608  made of constants
 

@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
-__all__ = ["find_numbers", "normalize_text", "parse_number"]
+__all__ = ["find_numbers", "last_number", "normalize_text", "parse_number"]
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUPERSCRIPT_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]++")
@@ -57,32 +57,38 @@ def _is_removed(mark: str) -> bool:
 
 
 # Numbers. A token is the whole numeric expression, so that a date, a range or an uncomputed sum is seen
-# as what it is and not as its last piece; `parse_number` then understands it or says None.
+# as what it is and not as its last piece; `parse_number` then understands it or says None. No token crosses a line.
+_GAP = r"[^\S\n]"
 _SIGN = r"[-+\u2212\u2013\uff0d]"
 _CURRENCY = r"(?:\\?[$€£¥₹₩₽￥＄]|(?:USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|CHF|US\$|Rs\.?))"
 _GROUP_SPACE = "\u00a0\u202f\u2009'\u2019_"
 _DIGITS = rf"\d++(?:[.,{_GROUP_SPACE}]\d++)*+"
-_EXPONENT = rf"(?:[eE]{_SIGN}?\d++|\s?(?:x|\*|×|·|\\times|\\cdot)\s?10\s?(?:(?:\^|\*\*)\s?\{{?{_SIGN}?\d++\}}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++))"
-_PLAIN = rf"(?:{_DIGITS}|\.\d++){_EXPONENT}?"
+_TIMES_TEN = rf"{_GAP}?(?:x|\*|×|·|\\times|\\cdot){_GAP}?10{_GAP}?"
+_EXPONENT = rf"(?:[eE]{_SIGN}?\d++|{_TIMES_TEN}(?:(?:\^|\*\*){_GAP}?\{{?{_SIGN}?\d++\}}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++))"
+_PLAIN = rf"(?:{_DIGITS}|(?<!\.)\.\d++){_EXPONENT}?"
 _POWER = r"(?:\^\{?-?\d++\}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++)"
-_CHAIN = rf"(?:(?:[-/:*+×÷\u2212\u2013]|\\div)[$€£]?(?:{_DIGITS}|\.\d++)|{_POWER})"
-_SCALE = r"(?:\s?(?:thousand|million|billion|trillion)\b|k\b|(?:bn|[KMB])\b)"
-_START = r"(?<![A-Za-z\d_.])(?<!\d[,])"
+_CHAIN = rf"(?:(?:[-/:*+x×÷\u2212\u2013]|\\div)[$€£]?(?:{_DIGITS}|\.\d++)|{_POWER})"
+_SCALE = rf"(?:{_GAP}?(?:thousand|million|billion|trillion)\b|k\b|(?:bn|[KMB])\b)"
+_PERCENT = rf"(?:{_GAP}?\\?[%％])?"
 _TOKEN = re.compile(
-    rf"(?:(?<![\w)\]}}%.]){_SIGN})?(?:(?<![A-Za-z]){_CURRENCY}\s?{_SIGN}?|{_START})"
-    rf"(?:\\[dt]?frac\{{-?\d++\}}\{{\d++\}}|\d++\s\d++/\d++(?![/\d])|{_PLAIN}{_CHAIN}*+)"
-    rf"(?:{_SCALE})?(?:\s?\\?[%％])?",
+    rf"(?:(?<![\w)\]}}%.]){_SIGN})?"
+    rf"(?:(?<![A-Za-z]){_CURRENCY}{_GAP}?{_SIGN}?|(?<![A-Za-z\d])(?<![A-Za-z\d]_))"
+    rf"(?:\\[dt]?frac\{{-?\d++\}}\{{\d++\}}|\d++{_GAP}\d++/\d++(?![/\d])|{_PLAIN}{_CHAIN}*+)"
+    rf"{_SCALE}?{_PERCENT}"
 )
 _READ = re.compile(
-    rf"(?P<sign>{_SIGN})?\s*(?P<currency>{_CURRENCY})?\s*(?P<inner>{_SIGN})?"
+    rf"(?P<sign>{_SIGN})?(?P<currency>{_CURRENCY})?\s*(?P<inner>{_SIGN})?"
     rf"(?:\\[dt]?frac\{{(?P<above>-?\d+)\}}\{{(?P<below>\d+)\}}"
     rf"|(?:(?P<whole>\d+)\s)?(?P<top>\d+)/(?P<bottom>\d+)"
     rf"|(?P<digits>{_DIGITS}|\.\d+)(?P<exponent>{_EXPONENT})?)"
-    rf"(?P<scale>{_SCALE})?(?:\s?\\?[%％])?"
+    rf"(?P<scale>{_SCALE})?{_PERCENT}"
 )
 _SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "b": 9, "bn": 9, "trillion": 12}
+_ONLY_MONEY = frozenset({"K", "M", "B", "bn"})
+_WHOLE = re.compile(rf"\d*|\d{{1,3}}(?:[,{_GROUP_SPACE}]\d{{2,3}})*[,{_GROUP_SPACE}]\d{{3}}")
+_SEPARATORS = re.compile(rf"[,{_GROUP_SPACE}]")
 _WIDE = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-_TRAILING_POINTS = re.compile(r"[.,;:!?\s]+$")
+_MAX_POWER_DIGITS = 9
 
 
 def find_numbers(text: str) -> list[str]:
@@ -94,41 +100,47 @@ def find_numbers(text: str) -> list[str]:
     return [found[0] for found in _TOKEN.finditer(text)]
 
 
+def last_number(text: str) -> str | None:
+    """Return the last of `find_numbers`, reading the text from its last line up, or None."""
+    end = len(text)
+    while end >= 0:
+        start = text.rfind("\n", 0, end) + 1
+        tokens = find_numbers(text[start:end])
+        if tokens:
+            return tokens[-1]
+        end = start - 1
+    return None
+
+
 def parse_number(text: str, *, decimal_comma: bool = False) -> Decimal | None:
     """Return the one number that `text` is, exactly, or None when it is none, several or ambiguous.
 
     Understood: 1,234.5 · 1 234 (no-break spaces) · -5 (also U+2212) · $18 · 45% (a percent sign is a unit: 45) ·
     18 apples · 3/4 and 1 3/4 (divided to 60 digits) · \\frac{3}{4} · 1.5e3 · 1.5 x 10^3 · 2 million · $80k · "18.".
-    None: 1,5 (a decimal comma? say decimal_comma) · 12/25/1937 · 10:30 · 3-5 · 2^10 · several numbers.
+    None: 1,5 (a decimal comma? say decimal_comma) · 12/25/1937 · 10:30 · 3-5 · 2^10 · several numbers · words before.
     """
     text = text.strip()
     if text.isascii() and text.isdigit():
         return Decimal(text)
     tokens = find_numbers(text)
-    if len(tokens) != 1 or _has_words_before(text, tokens[0]):
+    if len(tokens) != 1 or any(char.isalnum() for char in text[: text.index(tokens[0])]):
         return None
-    found = _READ.fullmatch(_TRAILING_POINTS.sub("", tokens[0]))
-    return None if found is None else _value(found, decimal_comma=decimal_comma)
+    found = _READ.fullmatch(tokens[0])
+    return None if found is None else _value(found.groupdict(), decimal_comma=decimal_comma)
 
 
-def _has_words_before(text: str, token: str) -> bool:
-    return any(char.isalnum() for char in text[: text.index(token)])
-
-
-def _value(found: re.Match[str], *, decimal_comma: bool) -> Decimal | None:
-    part = found.groupdict()
+def _value(part: dict[str, str | None], *, decimal_comma: bool) -> Decimal | None:
     if part["sign"] and part["inner"]:
         return None
-    if part["digits"]:
-        number = _decimal(part["digits"], part["exponent"] or "", decimal_comma=decimal_comma)
-    else:
-        number = _quotient(part["whole"] or "0", part["above"] or part["top"], part["below"] or part["bottom"])
-    if number is None:
-        return None
     scale = (part["scale"] or "").strip()
-    if scale and (part["currency"] or scale not in {"K", "M", "B", "bn"}):
-        number = number.scaleb(_SCALES[scale.lower()], _WIDE)
-    return -number if (part["sign"] or part["inner"] or "+") != "+" else number
+    shift = 0 if scale in _ONLY_MONEY and not part["currency"] else _SCALES.get(scale.lower(), 0)
+    if part["digits"]:
+        number = _decimal(part["digits"], part["exponent"] or "", shift, decimal_comma=decimal_comma)
+    else:
+        number = _quotient(part["whole"] or "0", part["above"] or part["top"] or "", part["below"] or part["bottom"] or "")
+        number = number and number.scaleb(shift, _WIDE)
+    negative = (part["sign"] or part["inner"] or "+") != "+"
+    return number.copy_negate() if negative and number is not None else number
 
 
 def _quotient(whole: str, above: str, below: str) -> Decimal | None:
@@ -137,24 +149,19 @@ def _quotient(whole: str, above: str, below: str) -> Decimal | None:
     return _WIDE.add(Decimal(whole), _WIDE.divide(Decimal(above), Decimal(below)))
 
 
-def _decimal(digits: str, exponent: str, *, decimal_comma: bool) -> Decimal | None:
+def _decimal(digits: str, exponent: str, shift: int, *, decimal_comma: bool) -> Decimal | None:
     if decimal_comma:
         digits = digits.translate(str.maketrans(",.", ".,"))
     whole, point, rest = digits.partition(".")
-    if "." in rest or not re.fullmatch(rf"\d*|\d{{1,3}}(?:[,{_GROUP_SPACE}]\d{{2,3}})*[,{_GROUP_SPACE}]\d{{3}}", whole):
+    power = _power_of_ten(exponent)
+    if power is None or _SEPARATORS.search(rest) or "." in rest or not _WHOLE.fullmatch(whole):
         return None
-    plain = re.sub(rf"[,{_GROUP_SPACE}]", "", whole) + point + rest
-    try:
-        return Decimal(f"{plain}e{_power_of_ten(exponent)}")
-    except InvalidOperation:
-        return None
+    return Decimal(f"{_SEPARATORS.sub('', whole)}{point}{rest}e{power + shift}")
 
 
-def _power_of_ten(exponent: str) -> str:
+def _power_of_ten(exponent: str) -> int | None:
     if not exponent:
-        return "0"
-    if exponent[0] in "eE":
-        power = exponent[1:]
-    else:
-        power = exponent[exponent.index("10") + 2 :].translate(_SUPERSCRIPTS).strip(" ^*{}")
-    return re.sub(r"[\u2212\u2013\uff0d]", "-", power)
+        return 0
+    power = exponent[1:] if exponent[0] in "eE" else exponent[exponent.index("10") + 2 :]
+    power = re.sub(r"[\u2212\u2013\uff0d]", "-", power.translate(_SUPERSCRIPTS).strip(" ^*{}"))
+    return int(power) if len(power) <= _MAX_POWER_DIGITS else None

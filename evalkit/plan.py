@@ -7,15 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
-from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, ProviderSpec, PromptSpec
 from evalkit.dataset import Dataset
+from evalkit.prompt import PromptTemplate, present_choices, select_shots
+from evalkit.scoring import BoundScorer, bind_scorer
+
+from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, PromptSpec, ProviderSpec
 from evalkit.digest import digest_json, digest_text
 from evalkit.errors import ConfigError
-from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.protocols import Provider
 from evalkit.records import CallKey, Json, Request, Sample
 from evalkit.registry import Registry
-from evalkit.scoring import BoundScorer, bind_scorer
 
 __all__ = ["Cell", "Plan", "make_plan", "sample_part"]
 
@@ -129,7 +130,9 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Names the cells, whatever the order they are written in; budgets, limits and reports are not in it."""
-        return digest_json(sorted(digest_json([c.key, c.measure, c.treatment, c.evaluation.trials]) for c in self.cells))
+        return digest_json(
+            sorted(digest_json([c.key, c.measure, c.treatment, c.evaluation.trials]) for c in self.cells)
+        )
 
     @cached_property
     def calls(self) -> int:
@@ -142,6 +145,12 @@ class Plan:
         first = self.config.evaluations[0]
         return self.config.leaderboard.primary or f"{first.name}.{first.scorers[0]}"
 
+    @property
+    def primary_scorer(self) -> str:
+        """The scorer of the primary metric."""
+        names = {f"{e.name}.{scorer}": scorer for e in self.config.evaluations for scorer in e.scorers}
+        return names[self.primary]
+
     def shard(self, index: int, count: int) -> "Plan":
         """Return the share of worker `index` (from 0) of `count`, by a hash of the sample id.
 
@@ -149,7 +158,9 @@ class Plan:
             ConfigError: the index is outside the count.
         """
         if not 0 <= index < count:
-            raise ConfigError(f"shard {index + 1}/{count} does not exist; count shards from 1/{count} to {count}/{count}")
+            raise ConfigError(
+                f"shard {index + 1}/{count} does not exist; count shards from 1/{count} to {count}/{count}"
+            )
         return replace(self, part=(index, count))
 
     def positions(self, cell: Cell) -> Iterator[int]:
@@ -203,7 +214,8 @@ def make_plan(
         if name in used
     }
     specs = {
-        name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in {model.provider for model in config.models}
+        name: config.providers.get(name) or BUILTIN_PROVIDERS[name]
+        for name in {model.provider for model in config.models}
     }
     providers: dict[str, Provider] = {}
     for name, spec in sorted(specs.items()):

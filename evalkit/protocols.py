@@ -16,9 +16,9 @@ Row = dict[str, Json]
 
 @runtime_checkable
 class Source(Protocol):
-    """Reads rows from one kind of place; `config.fields` turns them into Samples."""
+    """Reads rows from one kind of place; `config.fields` turns them into Samples, unless they are Samples already."""
 
-    def load(self) -> Iterable[Row]:
+    def load(self) -> Iterable[Row | Sample]:
         """Yield the rows in a stable order.
 
         Raises:
@@ -58,10 +58,14 @@ class Provider(Protocol):
     """
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Name the endpoint for call identities."""
+        ...
 
     @property
-    def concurrency(self) -> int | None: ...
+    def concurrency(self) -> int | None:
+        """Say how many calls it serves at once, None without an opinion."""
+        ...
 
     def open(self, context: ProviderContext) -> AbstractAsyncContextManager[Model]:
         """Start what is needed (client, child process) and yield a Model for every model id of this provider.

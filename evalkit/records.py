@@ -228,6 +228,7 @@ class MetricResult:
     """A number over many scores, as in run.json; None where nothing was scored.
 
     `n` counts the samples in the mean, `worst` and `best` set each excluded one to 0 and to 1.
+    `rerun_noise` is how far a re-run of the same model may move the mean; None when one trial cannot tell.
     """
 
     kind: str
@@ -242,6 +243,7 @@ class MetricResult:
     best: float | None
     outcomes: Mapping[str, int]
     slices: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    rerun_noise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,10 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """One run, field for field as run.json (schema_version 1)."""
+    """One run, field for field as run.json (schema_version 1).
+
+    `pairs` are the leaderboard's paired differences, `tie` the facts of the sentence above it.
+    """
 
     run_id: str
     name: str
@@ -295,6 +300,8 @@ class RunResult:
     config: Mapping[str, Json] = field(default_factory=dict[str, Json])
     plan: Mapping[str, Json] = field(default_factory=dict[str, Json])
     leaderboard: tuple[Mapping[str, Json], ...] = ()
+    pairs: tuple[Mapping[str, Json], ...] = ()
+    tie: Mapping[str, Json] | None = None
     calls: Mapping[str, Json] = field(default_factory=dict[str, Json])
     throttle: Mapping[str, Json] = field(default_factory=dict[str, Json])
     gate: Mapping[str, Json] | None = None

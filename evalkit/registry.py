@@ -109,7 +109,9 @@ def _only_class(module_name: str) -> type:
         if isinstance(value, type) and value.__module__ == module_name and not value.__name__.startswith("_")
     ]
     if len(found) != 1 or not dataclasses.is_dataclass(found[0]):
-        raise ConfigError(f"{module_name} must hold exactly one public class, a frozen dataclass; it holds {len(found)}")
+        raise ConfigError(
+            f"{module_name} must hold exactly one public class, a frozen dataclass; it holds {len(found)}"
+        )
     return found[0]
 
 
@@ -118,7 +120,11 @@ def _class_at(address: str) -> type:
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"cannot import {address!r}: {error}; write package.module:Class of an installed package") from None
+        raise ConfigError(
+            f"cannot import {address!r}: {error}; write package.module:Class of an installed package"
+        ) from None
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-        raise ConfigError(f"{address!r} is not a dataclass; a plugin is a frozen dataclass whose fields are its options")
+        raise ConfigError(
+            f"{address!r} is not a dataclass; a plugin is a frozen dataclass whose fields are its options"
+        )
     return found

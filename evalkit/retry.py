@@ -20,8 +20,8 @@ RETRIED = frozenset({FailureKind.TRANSIENT, FailureKind.OVERLOADED, FailureKind.
 class Retrying:
     """Tries again until an answer, a lasting failure, or the end of `policy`.
 
-    A refusal for concurrency is the limiter's business and uses up time, not attempts. The delay before attempt n + 1 is
-    drawn from [0, min(cap, base x 2^(n-1))] and is never shorter than what the server asked for, up to the cap.
+    A refusal for concurrency is the limiter's business and uses up time, not attempts. The delay before attempt n + 1
+    is drawn from [0, min(cap, base x 2^(n-1))] and is never shorter than what the server asked for, up to the cap.
     """
 
     model: Model

@@ -2,18 +2,23 @@
 
 import csv
 import gzip
+import importlib
 import json
-import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, cast
 
 from evalkit.errors import DatasetError
-from evalkit.located import LocatedRow, json_value
+from evalkit.located import LocatedRow, located_row
 from evalkit.records import Json
+from evalkit.strictjson import JsonTextError, parse_json
 
 __all__ = ["SUFFIXES", "read_rows"]
+
+SUFFIXES = ".jsonl, .json, .csv, .tsv (each also .gz) and .parquet"
+"""What a file of rows may end with, in words."""
 
 _PARQUET_BATCH = 1024
 _LONGEST_CELL = 2**31 - 1
@@ -33,13 +38,14 @@ def read_rows(file: Path, shown: str) -> Iterator[LocatedRow]:
     suffix = (file.with_suffix("") if packed else file).suffix.lower()
     if suffix not in _READERS or (packed and suffix == ".parquet"):
         raise DatasetError(f"{shown}: rows are read from {SUFFIXES}; rename or convert the file")
-    found = False
+    empty = True
     try:
-        for found, row in enumerate(_READERS[suffix](file, shown), 1):  # noqa: B007  only whether there was any
+        for row in _READERS[suffix](file, shown):
+            empty = False
             yield row
     except OSError as error:
         raise DatasetError(f"{shown}: cannot be read: {error.strerror or error}") from None
-    if not found:
+    if empty:
         raise DatasetError(f"{shown}: the file holds no rows")
 
 
@@ -63,8 +69,11 @@ def _opened(file: Path) -> BinaryIO:
 def _jsonl(file: Path, shown: str) -> Iterator[LocatedRow]:
     for number, line in _lines(file, shown):
         if line.strip():
-            value = _decoded(line, f"{shown}:{number}")
-            yield LocatedRow(_object(value, f"{shown}:{number}").items(), f"{shown}:", number)
+            try:
+                value = parse_json(line)
+            except JsonTextError as error:
+                raise DatasetError(f"{shown}:{number}: {error}") from None
+            yield _row(value, f"{shown}:", number)
 
 
 def _json(file: Path, shown: str) -> Iterator[LocatedRow]:
@@ -74,8 +83,12 @@ def _json(file: Path, shown: str) -> Iterator[LocatedRow]:
     if _is_one_value_a_line(text):
         yield from _jsonl(file, shown)
         return
-    for number, value in enumerate(_records(_decoded(text, shown), shown), 1):
-        yield LocatedRow(_object(value, f"{shown}, row {number}").items(), f"{shown}, row ", number)
+    try:
+        records = _records(parse_json(text), shown)
+    except JsonTextError as error:
+        raise DatasetError(f"{shown}{'' if error.line is None else f':{error.line}'}: {error}") from None
+    for number, value in enumerate(records, 1):
+        yield _row(value, f"{shown}, row ", number)
 
 
 def _is_one_value_a_line(text: str) -> bool:
@@ -103,75 +116,37 @@ def _records(value: Json, shown: str) -> list[Json]:
 
 
 def _is_table(value: Json) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in cast("list[Json]", value))
+    items = cast("list[Json]", value) if isinstance(value, list) else []
+    return bool(items) and all(isinstance(item, dict) for item in items)
 
 
-def _object(value: Json, where: str) -> dict[str, Json]:
+def _row(value: Json, prefix: str, number: int) -> LocatedRow:
     if not isinstance(value, dict):
-        raise DatasetError(f"{where}: a row must be an object, not {_kind(value)}")
-    return cast("dict[str, Json]", value)
+        raise DatasetError(f"{prefix}{number}: a row must be an object, not {_kind(value)}")
+    return LocatedRow(cast("dict[str, Json]", value).items(), prefix, number)
 
 
 def _kind(value: Json) -> str:
-    names = {list: "a list", dict: "an object", str: "text", bool: "a boolean", type(None): "null"}
-    return names.get(cast("type", type(value)), "a number")
+    names = {"list": "a list", "dict": "an object", "str": "text", "bool": "a boolean", "NoneType": "null"}
+    return names.get(type(value).__name__, "a number")
 
 
-def _decoded(text: str, where: str) -> Json:
-    try:
-        return _decoder.decode(text)
-    except json.JSONDecodeError as error:
-        line = f":{error.lineno}" if text.count("\n") > 1 else ""
-        raise DatasetError(f"{where}{line}: not JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise DatasetError(f"{where}: not JSON that can be read: nested too deeply") from None
-    except ValueError as error:
-        raise DatasetError(f"{where}: {error}") from None
+def _separated(separator: str, file: Path, shown: str) -> Iterator[LocatedRow]:
+    csv.field_size_limit(_LONGEST_CELL)  # the default refuses a cell of more than 131,072 characters
+    header: list[str] | None = None
+    for line, values in _records_of(separator, file, shown):
+        if header is None:
+            header = _checked_header(values, f"{shown}:{line}")
+        elif len(values) != len(header):
+            raise DatasetError(f"{shown}:{line}: {len(values)} values for {len(header)} columns ({', '.join(header)})")
+        else:
+            yield LocatedRow(zip(header, values, strict=True), f"{shown}:", line)
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
-
-
-def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"not JSON: {word}")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"the number {text} is too large")
-    return number
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
-
-
-def _table(separator: str) -> Callable[[Path, str], Iterator[LocatedRow]]:
-    def read(file: Path, shown: str) -> Iterator[LocatedRow]:
-        csv.field_size_limit(_LONGEST_CELL)  # the default refuses a cell of more than 131,072 characters
-        lines = (line for _, line in _lines(file, shown))
-        # strict: a quote that is never closed would otherwise swallow the rest of the file
-        records = _csv_records(csv.reader(lines, delimiter=separator, strict=True), shown)
-        header: list[str] | None = None
-        for line, values in records:
-            if header is None:
-                header = _checked_header(values, f"{shown}:{line}")
-            elif len(values) != len(header):
-                raise DatasetError(f"{shown}:{line}: {len(values)} values for {len(header)} columns ({', '.join(header)})")
-            else:
-                yield LocatedRow(zip(header, values, strict=True), f"{shown}:", line)
-
-    return read
-
-
-def _csv_records(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
+def _records_of(separator: str, file: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line a record starts on, values); blank lines are left out."""
+    # strict: without it a quote that is never closed swallows the rest of the file, rows and all
+    reader = csv.reader((line for _, line in _lines(file, shown)), delimiter=separator, strict=True)
     start = 1
     try:
         for values in reader:
@@ -179,7 +154,7 @@ def _csv_records(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
                 yield start, values
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DatasetError(f"{shown}:{start}: not {reader.dialect.delimiter!r}-separated rows: {error}") from None
+        raise DatasetError(f"{shown}:{start}: not rows separated by {separator!r}: {error}") from None
 
 
 def _checked_header(names: list[str], where: str) -> list[str]:
@@ -192,33 +167,24 @@ def _checked_header(names: list[str], where: str) -> list[str]:
 
 
 def _parquet(file: Path, shown: str) -> Iterator[LocatedRow]:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
+    arrow: Any = importlib.import_module("pyarrow")  # by name, for it has no types
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     number = 0
     try:
-        with ParquetFile(file) as table:
+        with parquet.ParquetFile(file) as table:
             _checked_header(list(table.schema_arrow.names), shown)
             for batch in table.iter_batches(batch_size=_PARQUET_BATCH):
                 for row in cast("Iterable[dict[str, object]]", batch.to_pylist()):
                     number += 1
-                    yield _plain_row(row, f"{shown}, row ", number)
-    except ArrowException as error:
-        raise DatasetError(f"{shown}: not a readable parquet file after row {number}: {error}") from None
-
-
-def _plain_row(row: dict[str, object], prefix: str, number: int) -> LocatedRow:
-    try:
-        return LocatedRow(((key, json_value(value, key)) for key, value in row.items()), prefix, number)
-    except ValueError as error:
-        raise DatasetError(f"{prefix}{number}: {error}") from None
+                    yield located_row(row, f"{shown}, row ", number)
+    except arrow.ArrowException as error:
+        raise DatasetError(f"{shown}: not a readable parquet file (after row {number}): {error}") from None
 
 
 _READERS: dict[str, Callable[[Path, str], Iterator[LocatedRow]]] = {
     ".jsonl": _jsonl,
     ".json": _json,
-    ".csv": _table(","),
-    ".tsv": _table("\t"),
+    ".csv": partial(_separated, ","),
+    ".tsv": partial(_separated, "\t"),
     ".parquet": _parquet,
 }
-SUFFIXES = ".jsonl, .json, .csv, .tsv (each also .gz) and .parquet"

@@ -7,25 +7,26 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from evalkit.aggregate import CellTally
+from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
+from evalkit.publishing import Publisher
+from evalkit.report.build import write_report
+from evalkit.samples_table import write_samples
+from evalkit.scoring import aclose_scorers
+
 from evalkit.engine import Engine, Lane, Progress
 from evalkit.environment import describe_git, describe_machine, describe_versions
 from evalkit.errors import ExitCode
-from evalkit.finish import finish_run, summarize_calls
 from evalkit.folders import lock_folder
 from evalkit.interrupts import heed_interrupts
 from evalkit.journal import Journal
-from evalkit.lanes import open_lanes
-from evalkit.plan import Cell, Plan
-from evalkit.publishing import Publisher
-from evalkit.records import Json, RunResult, SampleResult
-from evalkit.scoring import aclose_scorers
+from evalkit.lanes import offline_lanes, open_lanes
+from evalkit.plan import Plan
+from evalkit.records import Json, RunResult
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder, encode_cell
 
-__all__ = ["RunEnd", "WeaveTarget", "Watch", "run_plan"]
+__all__ = ["RunEnd", "Watch", "WeaveTarget", "run_plan"]
 
 Watch = Callable[[Progress, Mapping[str, Lane]], AbstractAsyncContextManager[None]]
 """Opens a display over a running engine."""
@@ -49,8 +50,12 @@ class RunEnd:
     messages: tuple[str, ...]
 
 
-async def run_plan(plan: Plan, folder: RunFolder, *, weave: WeaveTarget, watch: Watch | None = None) -> RunEnd:
+async def run_plan(
+    plan: Plan, folder: RunFolder, *, weave: WeaveTarget, watch: Watch | None = None, offline: bool = False
+) -> RunEnd:
     """Answer, score, aggregate, report and publish a plan into `folder`, continuing what is already there.
+
+    `offline` makes no call: what the folder's journal does not answer is not run (merged shards end here).
 
     Raises:
         AccessError: a key or project is missing; nothing was sent.
@@ -59,7 +64,8 @@ async def run_plan(plan: Plan, folder: RunFolder, *, weave: WeaveTarget, watch: 
     """
     with lock_folder(folder):
         run, continued = _begin(plan, folder, weave)
-        return await _Conductor(plan, folder, run, continued=continued).conduct(watch)
+        conductor = _Conductor(plan, folder, run, continued=continued or offline)
+        return await conductor.conduct(watch, offline=offline)
 
 
 def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult, bool]:
@@ -96,29 +102,27 @@ class _Conductor:
     def __init__(self, plan: Plan, folder: RunFolder, run: RunResult, *, continued: bool) -> None:
         self.plan, self.folder, self.run, self.continued = plan, folder, run, continued
         self.stop = Stop()
-        self.tallies = {cell.key: _tally(plan, cell) for cell in plan.cells}
+        self.tallies = open_tallies(plan)
 
-    async def conduct(self, watch: Watch | None) -> RunEnd:
-        """Run the engine, then make every file; publication goes on beside both."""
-        publisher = await self._start_publisher()
-        try:
-            with Journal(self.folder.journal) as journal:
-                journal.forget_cells()
-                for name, dataset in self.plan.datasets.items():
-                    journal.put_samples(name, dataset.samples)
-                calls, throttle = await self._answer(journal, watch)
-        except BaseException:
-            if publisher is not None:
-                await publisher.finish(complete=False)
-            raise
-        run, messages = finish_run(self.plan, self.run, self.tallies, self.stop, calls=calls, throttle=throttle)
+    async def conduct(self, watch: Watch | None, *, offline: bool) -> RunEnd:
+        """Run the engine while the publisher follows, then make every file."""
+        with Journal(self.folder.journal) as journal:
+            journal.forget_cells()
+            for name, dataset in self.plan.datasets.items():
+                journal.put_samples(name, dataset.samples)
+            publisher = await self._start_publisher()
+            try:
+                counted = await self._answer(journal, watch, offline=offline)
+            except BaseException:
+                if publisher is not None:
+                    await publisher.finish(complete=False)
+                raise
+        run, messages = finish_run(self.plan, dataclasses.replace(self.run, **counted), self.tallies, self.stop)
         self.folder.save(run)
         written = asyncio.create_task(asyncio.to_thread(self._write_files))
-        weave: Mapping[str, Json] | None = None
         if publisher is not None:
-            weave = await publisher.finish(complete=run.status == "complete")
-            self.folder.replace_weave(weave)
-            run = dataclasses.replace(run, weave=weave)
+            run = dataclasses.replace(run, weave=await publisher.finish(complete=run.status == "complete"))
+            self.folder.replace_weave(run.weave)
         await written
         return RunEnd(self.folder, run, _exit_code(run, self.stop), messages)
 
@@ -127,34 +131,35 @@ class _Conductor:
             return None
         return await Publisher.start(self.folder)
 
-    async def _answer(self, journal: Journal, watch: Watch | None) -> tuple[dict[str, Json], dict[str, Json]]:
+    async def _answer(self, journal: Journal, watch: Watch | None, *, offline: bool) -> dict[str, Json]:
         async with AsyncExitStack() as opened:
-            lanes = await open_lanes(self.plan, journal, self.stop, log_dir=self.folder.path, opened=opened)
+            if offline:
+                lanes = offline_lanes(self.plan, journal)
+            else:
+                lanes = await open_lanes(self.plan, journal, self.stop, log_dir=self.folder.path, opened=opened)
             opened.push_async_callback(aclose_scorers, tuple(self.plan.scorers.values()))
-            engine = Engine(
-                self.plan,
-                lanes,
-                journal,
-                stop=self.stop,
-                continued=self.continued,
-                on_result=self._tally,
-                on_cell_end=lambda cell: journal.put_cell(cell.key, encode_cell(self.tallies[cell.key].finish())),
-            )
+            engine = self._engine(journal, lanes)
             if watch is not None:
                 await opened.enter_async_context(watch(engine.progress, lanes))
             work = asyncio.create_task(engine.run())
             with heed_interrupts(self.stop, work), contextlib.suppress(asyncio.CancelledError):
                 await work
             journal.flush()
-            return summarize_calls(self.folder, engine.progress, lanes)
+            calls = describe_calls(self.folder, engine.progress, lanes)
+            return {"calls": calls, "throttle": describe_throttle(lanes)}
 
-    def _tally(self, cell: Cell, position: int, result: SampleResult) -> None:
-        self.tallies[cell.key].add(position, result)
+    def _engine(self, journal: Journal, lanes: Mapping[str, Lane]) -> Engine:
+        return Engine(
+            self.plan,
+            lanes,
+            journal,
+            stop=self.stop,
+            continued=self.continued,
+            on_result=lambda cell, position, result: self.tallies[cell.key].add(position, result),
+            on_cell_end=lambda cell: journal.put_cell(cell.key, encode_cell(self.tallies[cell.key].finish())),
+        )
 
     def _write_files(self) -> None:
-        from evalkit.report.build import write_report
-        from evalkit.samples_table import write_samples
-
         if self.plan.config.report.parquet:
             write_samples(self.folder)
         write_report(self.folder, self.plan.config.report)

@@ -45,7 +45,9 @@ class RunFolder:
             text = self.run_json.read_text(encoding="utf-8")
             version = json.loads(text).get("schema_version")
         except FileNotFoundError:
-            raise StoreError(f"{self.path}: no run.json there; name a run folder, such as reports/<name>/<run>") from None
+            raise StoreError(
+                f"{self.path}: no run.json there; name a run folder, such as reports/<name>/<run>"
+            ) from None
         except (OSError, ValueError, AttributeError) as error:
             raise StoreError(f"{self.run_json}: cannot be read ({error}); run the same command again") from None
         if version != SCHEMA_VERSION:

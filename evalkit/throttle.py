@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from asyncio_throttle import Throttler
+from asyncio_throttle.throttler import Throttler
 
 from evalkit.protocols import Model
 from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome, Request
@@ -35,16 +35,14 @@ def pace(requests_per_second: float) -> Pacer:
     asyncio-throttle counts whole starts per period, so the period is stretched until the count is exact.
     """
     burst = math.ceil(requests_per_second * _PACE_WINDOW_S)
-    return Throttler(
-        burst, period=burst / requests_per_second, retry_interval=min(0.01, _PACE_WINDOW_S / 4)
-    )
+    return Throttler(burst, period=burst / requests_per_second, retry_interval=min(0.01, _PACE_WINDOW_S / 4))
 
 
 class AdaptiveLimit:
     """Learns how many calls a server takes at once.
 
-    Doubles each round trip until the first refusal (as TCP's slow start does), then cuts to three quarters and climbs by
-    one a round trip to just below what was refused; it tries that level again after a cool-down, longer each time.
+    Doubles each round trip until the first refusal (as TCP's slow start does), then cuts to three quarters and climbs
+    by one a round trip to just below what was refused; it tries that level again after a cool-down, longer each time.
     """
 
     def __init__(self, start: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:

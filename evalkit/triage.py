@@ -1,11 +1,13 @@
 """What an endpoint's error means for the run: status, body and headers to a Failure."""
 
-import datetime
+import datetime as dt
 import email.utils
 import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from evalkit.records import Failure, FailureKind, Json, Prediction, PredictionOutcome
 
@@ -36,28 +38,71 @@ _ADVICE = {
     "personal": "create a team and name it in weave.project as team/project",
 }
 
-_TOO_LONG = re.compile(
-    r"exceed_context_size|context_length_exceeded|contextwindowexceeded|maximum context length|max_model_len"
-    r"|exceeds? the (?:available |model'?s? )?(?:maximum )?context|context window|prompt (?:is )?too long|prompt_too_long"
-    r"|input (?:is )?too long|too many (?:input |prompt )?tokens"
+_SERVER = frozenset(range(500, 600))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One line of the table: statuses, words that the message or its codes must hold, and what they mean."""
+
+    statuses: frozenset[int] | set[int]
+    words: re.Pattern[str]
+    kind: FailureKind
+    advice: str = ""
+
+
+def _words(*parts: str) -> re.Pattern[str]:
+    return re.compile("|".join(parts))
+
+
+_ANY = re.compile("")
+_TOO_LONG = _words(
+    "exceed_context_size|context_length_exceeded|contextwindowexceeded|maximum context length|max_model_len",
+    "exceeds? the (?:available |model'?s? )?(?:maximum )?context|context window|prompt_too_long",
+    "(?:prompt|input) (?:is )?too long|too many (?:input |prompt )?tokens",
 )
-_FILTERED = re.compile(
-    r"content_filter|content_policy_violation|responsibleaipolicyviolation|content management policy|content policy"
-    r"|flagged by (?:our )?moderation|input was flagged|requires moderation|safety system"
+_FILTERED = _words(
+    "content_filter|content_policy_violation|responsibleaipolicyviolation|content management policy|content policy",
+    "flagged by (?:our )?moderation|input was flagged|requires moderation|safety system",
 )
-_UNKNOWN_MODEL = re.compile(
-    r"model_not_found|invalid model name|invalid model id|unknown model|no such model"
-    r"|model\b.{0,200}?(?:does not exist|not exist|not found|is not available|is not supported|not served)"
+_UNKNOWN_MODEL = _words(
+    "model_not_found|invalid model name|invalid model id|unknown model|no such model",
+    r"\bmodel\b.{0,120}?(?:does not exist|not exist|not found)",
 )
-_BAD_KEY = re.compile(r"authentication_error|invalid_api_key|incorrect api key|invalid api key|no_db_connection|no connected db")
-_QUOTA = re.compile(
-    r"insufficient_quota|exceeded your current quota|billing|spending (?:cap|limit)|insufficient (?:credits?|balance|funds)"
-    r"|out of credits|credits? (?:exhausted|balance)|quota_exceeded"
+_BAD_KEY = _words(
+    "authentication_error|invalid_api_key|incorrect api key|invalid api key|no_db_connection|no connected db"
 )
-_PER_TIME = re.compile(r"per[ _-](?:second|minute|hour|day)|\b[rt]p[ms]\b|retry in \d")
-_PERMANENT = re.compile(
-    r"not_supported_error|not[ _]implemented|unsupported|(?:is|are) not supported|not support(?:ed)? |does(?: not|n't) support"
+_QUOTA = _words(
+    "insufficient_quota|quota_exceeded|exceeded your current quota|billing|spending (?:cap|limit)|out of credits",
+    "insufficient (?:credits?|balance|funds)|credits? (?:exhausted|balance)",
 )
+_PER_TIME = _words(r"per[ _-](?:second|minute|hour|day)|\b[rt]p[ms]\b|retry in \d")
+_PERMANENT = _words(
+    "not_supported_error|not[ _]implemented|unsupported|(?:is|are) not supported|does(?: not|n't) support"
+)
+
+_RULES = (
+    _Rule({403, 429}, _words("personal (?:account|entit)"), FailureKind.ACCESS, "personal"),
+    _Rule({429}, _PER_TIME, FailureKind.THROTTLE),
+    _Rule({429}, _QUOTA, FailureKind.QUOTA),
+    _Rule({429}, _ANY, FailureKind.THROTTLE),
+    _Rule({402}, _ANY, FailureKind.QUOTA),
+    _Rule({501}, _ANY, FailureKind.REJECTED),
+    _Rule({503, 529}, _ANY, FailureKind.OVERLOADED),
+    _Rule(_SERVER, _words("overloaded"), FailureKind.OVERLOADED),
+    _Rule({400, 403, 422, 451}, _FILTERED, FailureKind.FILTERED),
+    _Rule({400, 413, 422} | _SERVER, _TOO_LONG, FailureKind.TOO_LONG),
+    _Rule(_SERVER, _PERMANENT, FailureKind.REJECTED),
+    _Rule(_SERVER, _ANY, FailureKind.TRANSIENT),
+    _Rule({401, 403}, _words("country|region|territory|geographic"), FailureKind.ACCESS, "region"),
+    _Rule({401, 403, 407}, _ANY, FailureKind.ACCESS, "key"),
+    _Rule({404}, _words(r"\bmodel", "model_not_found"), FailureKind.ACCESS, "model"),
+    _Rule({400, 422}, _UNKNOWN_MODEL, FailureKind.ACCESS, "model"),
+    _Rule({400}, _BAD_KEY, FailureKind.ACCESS, "key"),
+    _Rule({408, 409, 425, 499}, _ANY, FailureKind.TRANSIENT),
+)
+"""The first rule that holds decides."""
+_REJECTED = _Rule(set(), _ANY, FailureKind.REJECTED)
 
 
 def triage(
@@ -74,9 +119,10 @@ def triage(
     in a reply that has no Date. `secrets` are taken out of the message wherever they stand.
     """
     words = clean_message(server_words(body), secrets) or f"HTTP {status} without a message"
-    kind, advice = _judge(status, f"{words} {_codes(body)}".lower())
-    message = f"{words} ({_ADVICE[advice]})" if advice else words
-    return Failure(kind, _shorten(message), status, retry_after_s(headers or {}, now))
+    text = f"{words} {_codes(body)}".lower()
+    rule = next((rule for rule in _RULES if status in rule.statuses and rule.words.search(text)), _REJECTED)
+    message = f"{words} ({_ADVICE[rule.advice]})" if rule.advice else words
+    return Failure(rule.kind, _shorten(message), status, retry_after_s(headers or {}, now))
 
 
 def failed(failure: Failure, text: str = "") -> Prediction:
@@ -106,11 +152,10 @@ def server_words(body: Json) -> str:
         title = re.search(r"<title>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
         return title.group(1) if title else re.sub(r"<[^>]{0,500}>", " ", body)
     if isinstance(body, list):
-        return "; ".join(words for item in body[:5] if (words := server_words(item)))
-    if not isinstance(body, dict):
-        return ""
+        return "; ".join(words for item in cast("list[Json]", body)[:5] if (words := server_words(item)))
+    found = _object(body)
     for name in ("error", "message", "detail", "errors", "msg", "error_description", "title"):
-        if body.get(name) and (words := server_words(body[name])):
+        if found.get(name) and (words := server_words(found[name])):
             return words
     return ""
 
@@ -124,62 +169,14 @@ def clean_message(text: str, secrets: Sequence[str] = ()) -> str:
     return _shorten(_SECRET.sub("[hidden]", " ".join(plain.split())))
 
 
-def _judge(status: int, text: str) -> tuple[FailureKind, str]:
-    """Return the kind, and which advice goes with it; `text` is lower-case message, type and code."""
-    if status == 429:
-        return _judge_refusal(text)
-    if status >= 500:
-        return _judge_server_error(status, text), ""
-    if status in {400, 403, 413, 422, 451} and _FILTERED.search(text):
-        return FailureKind.FILTERED, ""
-    if status in {400, 413, 422} and _TOO_LONG.search(text):
-        return FailureKind.TOO_LONG, ""
-    if status == 402:
-        return FailureKind.QUOTA, ""
-    if status in {401, 403, 407}:
-        return FailureKind.ACCESS, _access_advice(text)
-    if status in {400, 404, 422} and _UNKNOWN_MODEL.search(text):
-        return FailureKind.ACCESS, "model"
-    if status == 400 and _BAD_KEY.search(text):
-        return FailureKind.ACCESS, "key"
-    if status in {408, 409, 425, 499}:
-        return FailureKind.TRANSIENT, ""
-    return FailureKind.REJECTED, ""
-
-
-def _judge_refusal(text: str) -> tuple[FailureKind, str]:
-    if "personal account" in text or "personal entit" in text:
-        return FailureKind.ACCESS, "personal"
-    if _QUOTA.search(text) and not _PER_TIME.search(text):
-        return FailureKind.QUOTA, ""
-    return FailureKind.THROTTLE, ""
-
-
-def _judge_server_error(status: int, text: str) -> FailureKind:
-    if status == 501:
-        return FailureKind.REJECTED
-    if status in {503, 529} or "overloaded" in text:
-        return FailureKind.OVERLOADED
-    if _TOO_LONG.search(text):
-        return FailureKind.TOO_LONG
-    return FailureKind.REJECTED if _PERMANENT.search(text) else FailureKind.TRANSIENT
-
-
-def _access_advice(text: str) -> str:
-    if "personal account" in text:
-        return "personal"
-    if re.search(r"country|region|territory|geographic", text):
-        return "region"
-    return "model" if _UNKNOWN_MODEL.search(text) else "key"
-
-
 def _codes(body: Json) -> str:
-    error = body[0] if isinstance(body, list) and body else body
-    if isinstance(error, dict) and isinstance(error.get("error"), dict):
-        error = error["error"]
-    if not isinstance(error, dict):
-        return ""
+    outer = _object(cast("list[Json]", body)[0] if isinstance(body, list) and body else body)
+    error = _object(outer.get("error")) or outer
     return " ".join(str(error[name]) for name in ("type", "code", "status") if isinstance(error.get(name), str | int))
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}
 
 
 def _unix_time(http_date: str) -> float | None:
@@ -187,7 +184,7 @@ def _unix_time(http_date: str) -> float | None:
         moment = email.utils.parsedate_to_datetime(http_date)
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def _is_visible(char: str) -> bool:

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-_SECRETS = ("WANDB_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "HF_ENDPOINT", "HF_TOKEN")
+_SECRETS = (
+    "WANDB_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+)
 
 
 @pytest.fixture(autouse=True)

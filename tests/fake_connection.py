@@ -5,7 +5,7 @@ import json
 from collections import Counter, deque
 from typing import Any, Protocol
 
-from fake_replies import (
+from tests.fake_replies import (
     ERRORS,
     Reply,
     Settings,

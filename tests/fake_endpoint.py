@@ -1,6 +1,6 @@
 """An OpenAI-compatible endpoint for tests and benchmarks, with faults on purpose; loopback only.
 
-    python tests/fake_endpoint.py --port 0 --set latency_s=0.2 --set max_concurrency=5
+    python -m tests.fake_endpoint --port 0 --set latency_s=0.2 --set max_concurrency=5
     with FakeEndpoint(accuracy={"*": 0.8}) as endpoint: ... endpoint.url, endpoint.stats()
 
 Routes: POST /v1/chat/completions (plain or streamed), GET /v1/models, GET /stats, POST /reset, POST /config (JSON of
@@ -16,8 +16,8 @@ import sys
 import threading
 from typing import Any, Self
 
-from fake_connection import Book, Connection
-from fake_replies import Reply, Settings
+from tests.fake_connection import Book, Connection
+from tests.fake_replies import Reply, Settings
 
 __all__ = ["FakeEndpoint", "Reply", "Settings"]
 

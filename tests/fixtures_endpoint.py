@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from fake_endpoint import FakeEndpoint
+from tests.fake_endpoint import FakeEndpoint
 
 __all__ = ["fake_endpoint"]
 

@@ -34,7 +34,12 @@ SAMPLE = Sample("s1", "2 + 2?", "4", slices={"topic": "sums"}, fields={"id": "s1
 KEY = CallKey("r" * 32, "s1")
 REQUEST = Request("m", (Message("user", "2 + 2?"),), {"temperature": 0}, SAMPLE, KEY)
 ANSWER = Prediction(
-    PredictionOutcome.OK, "4", usage=Usage(5, 1, 6), timing=Timing(1.5, 2.0, 0.5, 0.1), served_model="m-1", finish_reason="stop"
+    PredictionOutcome.OK,
+    "4",
+    usage=Usage(5, 1, 6),
+    timing=Timing(1.5, 2.0, 0.5, 0.1),
+    served_model="m-1",
+    finish_reason="stop",
 )
 
 
@@ -170,14 +175,21 @@ texts = st.text(st.characters(codec=None), max_size=40)  # lone surrogates inclu
 @settings(max_examples=60, deadline=None)
 def test_every_prediction_survives_the_file(text: str, reason: str, tokens: int | None) -> None:
     prediction = Prediction(
-        PredictionOutcome.TRUNCATED, text, reasoning=reason, usage=Usage(tokens), tool_calls=[{"name": text}], logprobs=[0.5]
+        PredictionOutcome.TRUNCATED,
+        text,
+        reasoning=reason,
+        usage=Usage(tokens),
+        tool_calls=[{"name": text}],
+        logprobs=[0.5],
     )
     encoded = encode_prediction(prediction)
     encoded.encode("utf-8")
     assert decode_prediction(encoded) == prediction
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda x: st.lists(x, max_size=3), max_leaves=5)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts, lambda x: st.lists(x, max_size=3), max_leaves=5
+)
 
 
 @given(input_=json_values, target=json_values, extra=st.dictionaries(texts, json_values, max_size=3))

@@ -1,0 +1,125 @@
+"""The command line: which command is in which module, and how an error becomes an exit code."""
+
+import difflib
+import importlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
+
+import click
+
+from evalkit.errors import EvalkitError, ExitCode
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("evalkit.cli.init", "Write a commented config and rows to start from."),
+    "validate": ("evalkit.cli.validate", "Check a config, its datasets and its scorers; ask no model."),
+    "run": ("evalkit.cli.run", "Ask every model every evaluation, score, report and publish."),
+    "show": ("evalkit.cli.show", "Show a run, or one sample of it in full."),
+    "report": ("evalkit.cli.report", "Build the report of a stored run again."),
+    "publish": ("evalkit.cli.publish", "Publish a stored run to Weave."),
+    "merge": ("evalkit.cli.merge", "Join the shards of a split run into one run."),
+    "config show": ("evalkit.cli.config_show", "Print each effective value with its origin."),
+    "schema": ("evalkit.cli.schema", "Print the config's JSON Schema, for editors."),
+    "server": ("evalkit.cli.server", "Serve the embedded Weave store on loopback."),
+    "local": ("evalkit.cli.local", "Manage the small model that runs on this machine."),
+}
+"""Command -> its module, which has a click command called `command`, and the line that --help prints."""
+
+_SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_SHORTEST_SECRET = 4
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_GROUPS = {"config": "Look at a config as a run would see it."}
+
+
+class _CommandMap(click.Group):
+    """Commands that are imported when they are used, so that --help costs no more than click."""
+
+    def __init__(self, commands: Mapping[str, tuple[str, str]], **attributes: object) -> None:
+        super().__init__(**attributes)  # pyright: ignore[reportArgumentType]  click's own keywords, passed through
+        self._map = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(dict.fromkeys(name.split()[0] for name in self._map))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._map:
+            command: click.Command = importlib.import_module(self._map[cmd_name][0]).command
+            return command
+        below = {name.partition(" ")[2]: found for name, found in self._map.items() if name.startswith(f"{cmd_name} ")}
+        if below:
+            return _CommandMap(below, name=cmd_name, help=_GROUPS[cmd_name])
+        close = difflib.get_close_matches(cmd_name, self.list_commands(ctx), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "evalkit --help lists them"
+        raise click.UsageError(f"no command is called {cmd_name!r}; {hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lines = {name: self._map.get(name, ("", _GROUPS.get(name, "")))[1] for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(lines.items()))
+
+
+@click.group("evalkit", cls=_CommandMap, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="evalkit", message="%(prog)s %(version)s")
+def _evalkit() -> None:
+    """Evaluate language models from one YAML file: run, score, rank, publish to Weave."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: with what the command returns, or with the code of the error it raised."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        with _evalkit.make_context("evalkit", arguments) as context:
+            return int(_evalkit.invoke(context) or ExitCode.DONE)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort, EOFError):
+        _say("interrupted; what was finished is saved")
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the one place where every error ends
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    known = next((each for each in _parts(error) if isinstance(each, EvalkitError)), None)
+    if known is not None:
+        _say(str(known))
+        return known.exit_code
+    if isinstance(error, BrokenPipeError) and _reader_is_gone():
+        return ExitCode.DONE
+    _say(f"a bug in evalkit: {type(error).__name__}: {error}; please report it with what follows")
+    _say("".join(traceback.format_exception(error)))
+    return ExitCode.BUG
+
+
+def _parts(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _parts(inner)
+
+
+def _reader_is_gone() -> bool:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _say(text: str) -> None:
+    for name, value in os.environ.items():
+        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, f"<{name}>")
+    click.echo(_CONTROL.sub("", text), err=True)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TextIO
 
@@ -17,11 +17,11 @@ _PLAIN_S = 10.0
 
 @asynccontextmanager
 async def watch_progress(
-    progress: Progress, lanes: Mapping[str, Lane], *, prices: Mapping[str, object], stream: TextIO | None = None
-) -> AsyncIterator[None]:
-    """Show `progress` until the block ends; `prices` tells whether a cost can be named."""
+    progress: Progress, lanes: Mapping[str, Lane], *, stream: TextIO | None = None
+) -> AsyncGenerator[None]:
+    """Show `progress` until the block ends: to a terminal as it moves, elsewhere as a line now and then."""
     out = stream or sys.stderr
-    board = _Board(progress, lanes, bool(prices))
+    board = _Board(progress, lanes)
     drawing = asyncio.create_task(_draw_live(board) if out.isatty() else _print_lines(board, out))
     try:
         yield
@@ -35,8 +35,8 @@ async def watch_progress(
 class _Board:
     """What is shown, computed from the engine's counters when it is drawn."""
 
-    def __init__(self, progress: Progress, lanes: Mapping[str, Lane], priced: bool) -> None:
-        self._progress, self._lanes, self._priced = progress, lanes, priced
+    def __init__(self, progress: Progress, lanes: Mapping[str, Lane]) -> None:
+        self._progress, self._lanes = progress, lanes
         self._began = time.monotonic()
 
     @property
@@ -60,7 +60,7 @@ class _Board:
         in_flight = sum(lane.throttle.in_flight for lane in self._lanes.values())
         limit = sum(lane.throttle.limit for lane in self._lanes.values())
         tokens = f"{progress.prompt_tokens + progress.completion_tokens:,} tokens"
-        cost = f", ${progress.cost_usd:,.4f}" if self._priced and progress.cost_usd is not None else ""
+        cost = f", ${progress.cost_usd:,.4f}" if progress.cost_usd else ""
         return f"{in_flight} in flight of {limit}, {self.rate:.1f}/s, {self.eta} left, {tokens}{cost}"
 
     def line(self) -> str:

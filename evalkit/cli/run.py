@@ -2,23 +2,22 @@
 
 import asyncio
 import fnmatch
-import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import click
-
 from evalkit.check import check_bindings
-from evalkit.cli.progress import watch_progress
 from evalkit.config.load import load_config
+from evalkit.dataset import load_dataset
+from evalkit.report.terminal import print_leaderboard
+
+from evalkit.cli.progress import watch_progress
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
-from evalkit.dataset import load_datasets
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.folders import find_run, find_unfinished, new_run_folder
 from evalkit.plan import Plan, make_plan
-from evalkit.report.terminal import print_leaderboard
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.store import RunFolder
 
@@ -38,7 +37,9 @@ _T = TypeVar("_T")
 @click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
-@click.option("--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one.")
+@click.option(
+    "--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one."
+)
 @click.option("--shard", metavar="I/N", help="Answer only the I-th of N shares; join them with `evalkit merge`.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
 def command(  # noqa: PLR0913  one parameter for each option of the command line
@@ -59,19 +60,39 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     """Run a config and print the run folder's path as the last line of stdout."""
     if fresh and resume:
         raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
-    loaded = load_config(config, profile=profile, overrides=overrides, env=os.environ)
-    narrowed = narrow(loaded.config, models=models, evaluations=evaluations, limit=limit, trials=trials)
-    datasets = load_datasets(narrowed, base_dir=loaded.path.parent)
-    for warning in (*loaded.warnings, *check_bindings(narrowed, datasets)):
-        click.echo(f"warning: {warning}", err=True)
-    plan = make_plan(narrowed, datasets, base_dir=loaded.path.parent, profile=profile)
+    plan = load_plan(
+        config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials
+    )
     if shard is not None:
         plan = plan.shard(*_parse_shard(shard))
     folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
     weave, why = resolve_weave(narrowed, os.environ, publish=not no_publish)
     click.echo(f"{plan.calls} calls over {len(plan.cells)} cells; weave backend {weave.backend} ({why})", err=True)
-    end = asyncio.run(run_plan(plan, folder, weave=weave, watch=functools.partial(watch_progress)))
+    end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress))
     return conclude(end)
+
+
+def load_plan(
+    path: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    *,
+    models: tuple[str, ...] = (),
+    evaluations: tuple[str, ...] = (),
+    limit: int | None = None,
+    trials: int | None = None,
+) -> Plan:
+    """Read a config and its datasets, check one against the other, and return the plan; warnings go to stderr."""
+    loaded = load_config(path, profile=profile, overrides=overrides, env=os.environ)
+    config = narrow(loaded.config, models=models, evaluations=evaluations, limit=limit, trials=trials)
+    base_dir = loaded.path.parent
+    datasets = {
+        name: load_dataset(name, spec, base_dir=base_dir, group_by=config.stats.group_by)
+        for name, spec in config.datasets.items()
+    }
+    for warning in (*loaded.warnings, *check_bindings(config, datasets)):
+        click.echo(f"warning: {warning}", err=True)
+    return make_plan(config, datasets, base_dir=base_dir, profile=profile)
 
 
 def conclude(end: RunEnd) -> ExitCode:
@@ -120,7 +141,9 @@ def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None
     if resume is not None and resume != _NEWEST:
         folder = find_run(resume, reports)
         if folder.load().plan_digest != plan.digest:
-            raise ConfigError(f"{folder.path} was another plan: its models, prompts, data or scorers differ; use --fresh")
+            raise ConfigError(
+                f"{folder.path} was another plan: its models, prompts, data or scorers differ; use --fresh"
+            )
         return folder
     unfinished = None if fresh else find_unfinished(reports, name, plan.digest, plan.part)
     if unfinished is None:

@@ -76,40 +76,46 @@ class OpenSpec(Spec):
 class WeaveSpec(Spec):
     """Where evaluations and leaderboards are published."""
 
-    project: str | None = Field(None, description="entity/project; also sent as OpenAI-Project to W&B Inference")
-    backend: Literal["auto", "local", "wandb", "both", "off"] = Field(
-        "auto", description="auto: wandb when WANDB_API_KEY and project are both set, else local"
+    project: str | None = Field(
+        default=None, description="entity/project; also sent as OpenAI-Project to W&B Inference"
     )
-    traces: Literal["all", "sample", "none"] = Field("all", description="child calls to record; rows are always complete")
-    verify: bool = Field(True, description="read the published numbers back and compare")
+    backend: Literal["auto", "local", "wandb", "both", "off"] = Field(
+        default="auto", description="auto: wandb when WANDB_API_KEY and project are both set, else local"
+    )
+    traces: Literal["all", "sample", "none"] = Field(
+        default="all", description="child calls to record; rows are always complete"
+    )
+    verify: bool = Field(default=True, description="read the published numbers back and compare")
 
 
 class ThrottleSpec(Spec):
     """One limit, shared by all models and judges of one provider and project."""
 
-    max_concurrency: int | None = Field(None, ge=1, description="most calls in flight (32 unless the provider says less)")
-    start_concurrency: int | None = Field(None, ge=1, description="calls in flight at the start (8, or the most when that is less)")
-    adaptive: bool = Field(True, description="learn the server's limit between 1 and max_concurrency")
-    requests_per_second: float | None = Field(None, gt=0, description="most calls started per second")
-    tokens_per_minute: int | None = Field(None, gt=0, description="most tokens per minute")
+    max_concurrency: int | None = Field(
+        default=None, ge=1, description="most calls in flight; 32, or what the provider says"
+    )
+    start_concurrency: int | None = Field(default=None, ge=1, description="calls in flight at the start; 8, or less")
+    adaptive: bool = Field(default=True, description="learn the server's limit between 1 and max_concurrency")
+    requests_per_second: float | None = Field(default=None, gt=0, description="most calls started per second")
+    tokens_per_minute: int | None = Field(default=None, gt=0, description="most tokens per minute")
 
 
 class RetrySpec(Spec):
     """How transient failures are tried again: full jitter, Retry-After honoured."""
 
-    max_attempts: int = Field(6, ge=1, description="requests sent for one call at most")
-    max_elapsed: Duration = Field(300.0, description="give up this long after the first attempt")
-    base: Duration = Field(1.0, description="first back-off ceiling")
-    cap: Duration = Field(60.0, description="largest back-off ceiling")
+    max_attempts: int = Field(default=6, ge=1, description="requests sent for one call at most")
+    max_elapsed: Duration = Field(default=300.0, description="give up this long after the first attempt")
+    base: Duration = Field(default=1.0, description="first back-off ceiling")
+    cap: Duration = Field(default=60.0, description="largest back-off ceiling")
 
 
 class ProviderSpec(OpenSpec):
     """Who serves models; further keys are the options of the provider named by `use`."""
 
     use: str = Field(description="the provider plugin")
-    throttle: ThrottleSpec | None = Field(None, description="overrides the top-level throttle")
-    retry: RetrySpec | None = Field(None, description="overrides the top-level retry")
-    timeout: Duration | None = Field(None, description="deadline of one attempt")
+    throttle: ThrottleSpec | None = Field(default=None, description="overrides the top-level throttle")
+    retry: RetrySpec | None = Field(default=None, description="overrides the top-level retry")
+    timeout: Duration | None = Field(default=None, description="deadline of one attempt")
 
 
 class PriceSpec(Spec):
@@ -122,24 +128,28 @@ class PriceSpec(Spec):
 class ReasoningSpec(Spec):
     """How blocks of reasoning are taken off an answer before it is scored."""
 
-    strip: Literal["auto", "never"] = Field("auto", description="auto: remove reasoning blocks; unterminated: no answer")
-    tags: list[str] = Field(["think", "thinking", "reasoning"], description="names of the tags around reasoning")
+    strip: Literal["auto", "never"] = Field(default="auto", description="auto: remove them; unterminated: no answer")
+    tags: list[str] = Field(
+        default=["think", "thinking", "reasoning"], description="names of the tags around reasoning"
+    )
 
 
 class ModelSpec(Spec):
     """One model under test."""
 
     id: str = Field(min_length=1, description="the id the provider knows")
-    provider: str = Field("wandb", description="a key of providers, or a built-in one")
-    label: str = Field("", description="unique name on the leaderboard; the id when left out")
+    provider: str = Field(default="wandb", description="a key of providers, or a built-in one")
+    label: str = Field(default="", description="unique name on the leaderboard; the id when left out")
     role: Literal["candidate", "judge", "reference"] = "candidate"
-    system: str | None = Field(None, description="system prompt of this model")
+    system: str | None = Field(default=None, description="system prompt of this model")
     params: dict[str, Json] = Field(default_factory=dict, description="temperature, max_tokens, seed, stop, ...")
     price: PriceSpec | None = None
     vision: bool | None = None
     reasoning: ReasoningSpec = Field(default_factory=ReasoningSpec)
     throttle: ThrottleSpec | None = None
-    matrix: dict[str, list[Json]] | None = Field(None, description="param -> values; expands into one model each")
+    matrix: dict[str, list[Json]] | None = Field(
+        default=None, description="param -> values; expands into one model each"
+    )
 
 
 class FieldsSpec(Spec):
@@ -160,31 +170,35 @@ class SampleSpec(Spec):
 
     n: int = Field(ge=1)
     method: Literal["random", "head", "stratified"] = "random"
-    by: str | None = Field(None, description="column that strata are made of")
+    by: str | None = Field(default=None, description="column that strata are made of")
 
 
 class ExpectSpec(Spec):
     """What the dataset must be, else the run is refused."""
 
-    rows: int | None = Field(None, ge=0)
+    rows: int | None = Field(default=None, ge=0)
     digest: str | None = None
 
 
 class DatasetSpec(Spec):
     """One source of rows, and how rows become samples. Exactly one of the source keys."""
 
-    path: str | list[str] | None = Field(None, description="jsonl, csv, tsv, json, parquet; glob and .gz allowed")
-    hf: str | None = Field(None, description="a Hugging Face dataset, or a local folder in its layout")
-    weave: str | None = Field(None, description="a Weave dataset ref")
-    rows: list[dict[str, Json]] | None = Field(None, description="inline rows")
-    python: str | None = Field(None, description="module:function that returns rows")
-    config: str | None = Field(None, description="hf: configuration name")
-    split: str | None = Field(None, description="hf: split, required")
-    revision: str | None = Field(None, description="hf: pinned revision")
-    streaming: bool = Field(False, description="hf: stream instead of download")
+    path: str | list[str] | None = Field(
+        default=None, description="jsonl, csv, tsv, json, parquet; glob and .gz allowed"
+    )
+    hf: str | None = Field(default=None, description="a Hugging Face dataset, or a local folder in its layout")
+    weave: str | None = Field(default=None, description="a Weave dataset ref")
+    rows: list[dict[str, Json]] | None = Field(default=None, description="inline rows")
+    python: str | None = Field(default=None, description="module:function that returns rows")
+    config: str | None = Field(default=None, description="hf: configuration name")
+    split: str | None = Field(default=None, description="hf: split, required")
+    revision: str | None = Field(default=None, description="hf: pinned revision")
+    streaming: bool = Field(default=False, description="hf: stream instead of download")
     fields: FieldsSpec = Field(default_factory=FieldsSpec)
-    where: str | None = Field(None, description="a template expression over the row; rows where it is false are left out")
-    limit: int | None = Field(None, ge=1)
+    where: str | None = Field(
+        default=None, description="an expression over the row; rows where it is false are left out"
+    )
+    limit: int | None = Field(default=None, ge=1)
     shuffle: bool = False
     seed: int = 0
     sample: int | SampleSpec | None = None
@@ -210,11 +224,11 @@ class FewShotSpec(Spec):
 class PromptSpec(Spec):
     """What is sent for one sample."""
 
-    template: str | None = Field(None, description="the user message, a Jinja2 template")
-    messages: list[MessageSpec] | None = Field(None, description="in place of template")
+    template: str | None = Field(default=None, description="the user message, a Jinja2 template")
+    messages: list[MessageSpec] | None = Field(default=None, description="in place of template")
     system: str | None = None
     few_shot: FewShotSpec | None = None
-    choices_format: str | None = Field(None, description="template of one choice, over letter and choice")
+    choices_format: str | None = Field(default=None, description="template of one choice, over letter and choice")
     shuffle_choices: bool = False
 
 
@@ -231,12 +245,12 @@ class ScorerSpec(OpenSpec):
     """One scorer; further keys are the options of the plugin named by `use`."""
 
     use: str = Field(description="the scorer plugin, or package.module:Class")
-    extract: list[Json] | None = Field(None, description="steps from raw text to the answer")
-    lenient_extract: list[Json] | None = Field(None, description="a second chain; disagreements are listed")
+    extract: list[Json] | None = Field(default=None, description="steps from raw text to the answer")
+    lenient_extract: list[Json] | None = Field(default=None, description="a second chain; disagreements are listed")
     negate: bool = False
-    weight: float = Field(1.0, ge=0)
+    weight: float = Field(default=1.0, ge=0)
     higher_is_better: bool = True
-    range: list[float] | None = Field(None, min_length=2, max_length=2, description="[a, b] rescaled to [0, 1]")
+    range: list[float] | None = Field(default=None, min_length=2, max_length=2, description="[a, b] rescaled to [0, 1]")
 
 
 class EvaluationSpec(Spec):
@@ -246,9 +260,9 @@ class EvaluationSpec(Spec):
     dataset: str
     prompt: str | list[MessageSpec] | PromptSpec = "{{ input }}"
     scorers: list[str] = Field(default_factory=list, description="names of scorers; all when left out")
-    models: list[str] | None = Field(None, description="labels or globs; all candidates when left out")
+    models: list[str] | None = Field(default=None, description="labels or globs; all candidates when left out")
     params: dict[str, Json] = Field(default_factory=dict)
-    trials: int = Field(1, ge=1)
+    trials: int = Field(default=1, ge=1)
     reduce: Literal["mean", "median", "majority", "any", "all"] | dict[Literal["pass_at", "pass_hat"], int] = "mean"
     on_error: OnErrorSpec = Field(default_factory=OnErrorSpec)
 
@@ -257,11 +271,11 @@ class RunSpec(Spec):
     """How a run spends and stops."""
 
     cache: Literal["run", "shared", "refresh"] = "run"
-    max_cost: float | None = Field(None, gt=0)
-    max_requests: int | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
+    max_cost: float | None = Field(default=None, gt=0)
+    max_requests: int | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
     max_time: Duration | None = None
-    max_error_rate: float = Field(0.05, ge=0, le=1)
+    max_error_rate: float = Field(default=0.05, ge=0, le=1)
     order: Literal["interleave", "by_model", "by_evaluation"] = "interleave"
     seed: int = 0
 
@@ -269,8 +283,8 @@ class RunSpec(Spec):
 class StatsSpec(Spec):
     """Level of the intervals, and what samples are clustered by."""
 
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    group_by: str | None = Field(None, description="a column; samples that share it form one cluster")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    group_by: str | None = Field(default=None, description="a column; samples that share it form one cluster")
 
 
 class GateRule(Spec):
@@ -287,11 +301,11 @@ class GateSpec(Spec):
     """The rules a run is held to."""
 
     baseline: str | None = None
-    rules: list[GateRule] = Field(default_factory=list)
-    alpha: float = Field(0.05, gt=0, lt=0.5)
-    power: float = Field(0.8, gt=0, lt=1)
+    rules: list[GateRule] = Field(default_factory=list[GateRule])
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    power: float = Field(default=0.8, gt=0, lt=1)
     on_inconclusive: Literal["warn", "fail", "pass"] = "warn"
-    max_missing: float = Field(0.02, ge=0, le=1)
+    max_missing: float = Field(default=0.02, ge=0, le=1)
 
 
 class LeaderboardSpec(Spec):
@@ -299,7 +313,7 @@ class LeaderboardSpec(Spec):
 
     name: str | None = None
     description: str | None = None
-    primary: str | None = Field(None, description="evaluation.scorer that sorts the board")
+    primary: str | None = Field(default=None, description="evaluation.scorer that sorts the board")
     columns: list[str] | None = None
     groups: dict[str, list[str]] | None = None
 
@@ -308,7 +322,7 @@ class ReportSpec(Spec):
     """Which files are written beside run.json."""
 
     html: bool = True
-    json_: bool = Field(True, alias="json")
+    json_: bool = Field(default=True, alias="json")
     csv: bool = False
     parquet: bool = True
     junit: bool = False
@@ -335,7 +349,7 @@ class Config(Spec):
     datasets: dict[str, DatasetSpec] = Field(min_length=1)
     prompts: dict[str, str | list[MessageSpec] | PromptSpec] = Field(default_factory=dict)
     scorers: dict[str, ScorerSpec] = Field(min_length=1)
-    evaluations: list[EvaluationSpec] = Field(default_factory=list)
+    evaluations: list[EvaluationSpec] = Field(default_factory=list[EvaluationSpec])
     throttle: ThrottleSpec = Field(default_factory=ThrottleSpec)
     retry: RetrySpec = Field(default_factory=RetrySpec)
     run: RunSpec = Field(default_factory=RunSpec)

@@ -14,6 +14,9 @@ __all__ = ["beta_quantile", "binomial_terms", "normal_quantile", "t_quantile", "
 _NORMAL = NormalDist()
 _MAX_STEPS = 100_000
 _TINY = 1e-300
+_PRECISION = 1e-16
+_MEDIAN = 0.5
+_SERIES_FROM = 50
 
 
 def normal_quantile(p: float) -> float:
@@ -56,9 +59,9 @@ def t_quantile(p: float, df: float) -> float:
     """
     if not (0.0 < p < 1.0 and df > 0):
         raise ValueError(f"no t quantile for p = {p} and {df} degrees of freedom")
-    if p < 0.5:
-        return -_t_upper_quantile(p, df)
-    return _t_upper_quantile(1.0 - p, df) if p > 0.5 else 0.0
+    if p == _MEDIAN:
+        return 0.0
+    return -_t_upper_quantile(p, df) if p < _MEDIAN else _t_upper_quantile(1.0 - p, df)
 
 
 def binomial_terms(n: int, p: float) -> tuple[int, list[float]]:
@@ -89,14 +92,14 @@ def _t_upper_quantile(tail: float, df: float) -> float:
         density = _gamma_ratio(df / 2) / math.sqrt(math.pi * df) * math.exp(-(df + 1) / 2 * math.log1p(t * t / df))
         step = math.log(upper / tail) * upper / (t * density)
         t *= math.exp(max(-1.0, min(1.0, step)))
-        if abs(step) < 1e-15 * max(1.0, upper / (t * density)):
+        if abs(step) < 10 * _PRECISION * max(1.0, upper / (t * density)):
             break
     return t
 
 
 def _gamma_ratio(a: float) -> float:
     """Return gamma(a + 1/2) / gamma(a); its asymptotic series (DLMF 5.11.13) where lgamma would cancel."""
-    if a < 50:
+    if a < _SERIES_FROM:
         return math.exp(math.lgamma(a + 0.5) - math.lgamma(a))
     x = 1 / a
     series = 1 + x * (-1 / 8 + x * (1 / 128 + x * (5 / 1024 + x * (-21 / 32768 + x * (-399 / 262144)))))
@@ -116,7 +119,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
             c = _nonzero(1.0 + coefficient / c)
             change = c * d
             result *= change
-        if abs(change - 1.0) < 1e-16:
+        if abs(change - 1.0) < _PRECISION:
             break
     return result
 

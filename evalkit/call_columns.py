@@ -1,0 +1,131 @@
+"""What a cell's calls cost and took, kept as compact columns: one row a sample and trial, no answers."""
+
+import math
+from array import array
+
+from evalkit.config.schema import PriceSpec
+from evalkit.records import NOT_ANSWERED, Prediction, PredictionOutcome
+from evalkit.stats.quantiles import quantile, quantile_interval
+
+__all__ = ["CallColumns"]
+
+_OUTCOMES = tuple(PredictionOutcome)
+_CODES = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
+_NOT_RUN = _CODES[PredictionOutcome.NOT_RUN]
+_SERVED = frozenset({PredictionOutcome.REFUSED, PredictionOutcome.FILTERED})
+_FIRST_ERROR_STATUS = 400
+_UNKNOWN = -1
+
+
+class CallColumns:
+    """The calls of one cell by row; a row put again replaces what it held, so order and repeats leave no trace."""
+
+    def __init__(self, rows: int) -> None:
+        """Make room for `rows` calls, none of which has run."""
+        self._outcomes = bytearray([_NOT_RUN]) * rows
+        self._is_billed = bytearray(rows)
+        self._prompt, self._completion, self._total = (array("q", [_UNKNOWN]) * rows for _ in range(3))
+        self._service_s = array("d", [math.nan]) * rows
+        self._model, self._fingerprint = (array("i", [_UNKNOWN]) * rows for _ in range(2))
+        self._names: dict[str, int] = {}
+
+    def put(self, row: int, prediction: Prediction) -> None:
+        """Keep the counts of one prediction."""
+        outcome, usage = prediction.outcome, prediction.usage
+        is_answered = outcome not in NOT_ANSWERED
+        self._outcomes[row] = _CODES[outcome]
+        self._is_billed[row] = is_answered or (outcome in _SERVED and _is_served(prediction))
+        prompt = completion = total = None
+        if usage is not None:
+            prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+            if total is None and prompt is not None and completion is not None:
+                total = prompt + completion
+        self._prompt[row] = _UNKNOWN if prompt is None else prompt
+        self._completion[row] = _UNKNOWN if completion is None else completion
+        self._total[row] = _UNKNOWN if total is None else total
+        service_s = prediction.timing.service_s
+        self._service_s[row] = service_s if is_answered and service_s is not None else math.nan
+        self._model[row] = self._code(prediction.served_model)
+        self._fingerprint[row] = self._code(prediction.fingerprint)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how many calls ended in each way; a row never put was not run."""
+        return {outcome.value: self._outcomes.count(code) for outcome, code in _CODES.items()}
+
+    def usage(self) -> dict[str, int]:
+        """Return the calls made and their tokens; `without_usage` counts billed calls whose tokens nobody told."""
+        return {
+            "requests": len(self._outcomes) - self._outcomes.count(_NOT_RUN),
+            "prompt_tokens": _sum_known(self._prompt),
+            "completion_tokens": _sum_known(self._completion),
+            "total_tokens": _sum_known(self._total),
+            "without_usage": sum(
+                1
+                for is_billed, prompt, completion in zip(self._is_billed, self._prompt, self._completion, strict=True)
+                if is_billed and (prompt < 0 or completion < 0)
+            ),
+        }
+
+    def cost_usd(self, price: PriceSpec | None) -> float | None:
+        """Return what the tokens cost; None without a price, or when a billed call did not tell its tokens."""
+        usage = self.usage()
+        if price is None or usage["without_usage"]:
+            return None
+        return (usage["prompt_tokens"] * price.input + usage["completion_tokens"] * price.output) / 1e6
+
+    def output_tokens(self, *, confidence: float) -> dict[str, float | None]:
+        """Return p50 and p95 of the tokens that answered calls produced."""
+        answered = {code for outcome, code in _CODES.items() if outcome not in NOT_ANSWERED}
+        pairs = zip(self._outcomes, self._completion, strict=True)
+        counts = sorted(count for outcome, count in pairs if outcome in answered and count >= 0)
+        return {"p50": quantile(counts, 0.5) if counts else None, "p95": _bounded_p95(counts, confidence)}
+
+    def latency_s(self, *, confidence: float, is_nested: bool) -> dict[str, float | None]:
+        """Return mean, p50 and p95 of the answering attempts' seconds, with bounds where calls are independent.
+
+        Several trials of one item are not independent (`is_nested`): then there are no bounds.
+        """
+        seconds = sorted(value for value in self._service_s if value >= 0.0)
+        latency: dict[str, float | None] = {
+            "p50": quantile(seconds, 0.5) if seconds else None,
+            "p95": _bounded_p95(seconds, confidence),
+            "mean": math.fsum(seconds) / len(seconds) if seconds else None,
+            "n": len(seconds),
+        }
+        for name, p in (("p50", 0.5), ("p95", 0.95)):
+            interval = quantile_interval(seconds, p, confidence=confidence) if seconds and not is_nested else None
+            latency[f"{name}_lower"] = None if interval is None else interval.lower
+            latency[f"{name}_upper"] = None if interval is None else interval.upper
+        return latency
+
+    def served_models(self) -> tuple[str, ...]:
+        """Return the models that the server says have answered, sorted."""
+        return self._named(self._model)
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return the system fingerprints seen, sorted."""
+        return self._named(self._fingerprint)
+
+    def _code(self, name: str | None) -> int:
+        return _UNKNOWN if name is None else self._names.setdefault(name, len(self._names))
+
+    def _named(self, codes: "array[int]") -> tuple[str, ...]:
+        present = set(codes)
+        return tuple(sorted(name for name, code in self._names.items() if code in present))
+
+
+def _is_served(prediction: Prediction) -> bool:
+    """A refusal in a 200 was generated and is paid for; a 400 from a filter was not."""
+    failure = prediction.failure
+    return failure is None or failure.status is None or failure.status < _FIRST_ERROR_STATUS
+
+
+def _sum_known(counts: "array[int]") -> int:
+    return sum(count for count in counts if count >= 0)
+
+
+def _bounded_p95(ordered: list[float] | list[int], confidence: float) -> float | None:
+    """Return p95 where some value bounds it from above, from 72 values on at 95%; below, the largest is no p95."""
+    if not ordered or quantile_interval(ordered, 0.95, confidence=confidence).upper is None:
+        return None
+    return quantile(ordered, 0.95)

@@ -1,0 +1,43 @@
+"""`evalkit merge`: the shards of one plan, joined into one run; no model call."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from evalkit.cli.run import conclude, load_plan, resolve_weave
+from evalkit.errors import ConfigError
+from evalkit.folders import find_run, new_run_folder
+from evalkit.merge import merge_journals
+from evalkit.runner import run_plan
+
+__all__ = ["command"]
+
+
+@click.command("merge", help="Join the shards of a split run into one run; asks no model.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--profile", help="The profile the shards were run with.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key, as in a.b=c.")
+@click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
+def command(
+    config: Path,
+    runs: tuple[str, ...],
+    profile: str | None,
+    overrides: tuple[str, ...],
+    *,
+    no_publish: bool,
+    reports: Path,
+) -> int:
+    """Join runs and print the new run folder's path as the last line of stdout."""
+    plan = load_plan(config, profile, overrides)
+    parts = [find_run(run, reports) for run in runs]
+    for part in parts:
+        if part.load().plan_digest != plan.digest:
+            raise ConfigError(f"{part.path} was another plan than {config} describes now; merge shards of one plan")
+    folder = new_run_folder(reports, plan.config.name)
+    merge_journals([part.journal for part in parts], folder.journal)
+    weave, _ = resolve_weave(plan.config, os.environ, publish=not no_publish)
+    return conclude(asyncio.run(run_plan(plan, folder, weave=weave, offline=True)))

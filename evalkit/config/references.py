@@ -1,0 +1,131 @@
+"""Names that a config uses: each must be defined in it, and be defined once."""
+
+import fnmatch
+from collections.abc import Collection
+
+from pydantic import TypeAdapter, ValidationError
+
+from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
+from evalkit.config.expand import expand_models, is_prompt_name
+from evalkit.config.nodes import KeyPath, ListNode, MapNode, Scalar, below, find, plain, text_at
+from evalkit.config.problems import Problems, describe
+from evalkit.config.schema import Slug
+from evalkit.registry import nearest
+
+__all__ = ["find_dangling_names"]
+
+_SLUG = TypeAdapter(Slug)
+
+
+def find_dangling_names(tree: MapNode, problems: Problems) -> None:
+    """Note every name that nothing defines, and every name that two things share."""
+    names = _Names(tree, problems)
+    names.check_models()
+    names.check_evaluations()
+    names.check_few_shot()
+    names.check_primary()
+
+
+class _Names:
+    """The names that a tree defines, held against the names it uses."""
+
+    def __init__(self, tree: MapNode, problems: Problems) -> None:
+        self._tree = tree
+        self._problems = problems
+        self._datasets = self._defined("datasets")
+        self._scorers = self._defined("scorers")
+        self._labels: list[str] = []
+        self._waits_for_a_label = False
+        self._metrics: list[str] = []
+
+    def check_models(self) -> None:
+        """Hold providers against the defined ones, and labels against each other."""
+        providers = {*self._defined("providers"), *BUILTIN_PROVIDERS}
+        models = find(self._tree, ("models",))
+        for path, _ in below(self._tree, "models"):
+            self._must_be_in((*path, "provider"), "provider", providers)
+            names = (find(self._tree, (*path, key)) for key in ("id", "label"))
+            self._waits_for_a_label |= any(isinstance(name, Scalar) and name.is_unknown for name in names)
+        for model in expand_models(plain(models) if isinstance(models, ListNode) else []):
+            label, path = str(model.spec["label"]), ("models", model.index)
+            if label in self._labels:
+                where = (*path, "label") if text_at(self._tree, *path, "label") else path
+                self._problems.at(self._tree, where, f"a model above has the label {label!r} already; give this one another label")
+            self._labels.append(label)
+
+    def check_evaluations(self) -> None:
+        """Hold datasets, scorers, models and prompts of each evaluation against the defined ones."""
+        evaluations = list(below(self._tree, "evaluations"))
+        seen: set[str] = set()
+        for path, _ in evaluations:
+            name = text_at(self._tree, *path, "name")
+            if name is not None and name in seen:
+                self._problems.at(self._tree, (*path, "name"), f"an evaluation above is called {name!r} already")
+            seen.add(name or "")
+            self._must_be_in((*path, "dataset"), "dataset", self._datasets)
+            self._check_scorers(path, name)
+            for each, _ in below(self._tree, *path, "models"):
+                self._must_match_a_model(each)
+            if is_prompt_name(text_at(self._tree, *path, "prompt")):
+                self._must_be_in((*path, "prompt"), "prompt", self._defined("prompts"))
+        if not evaluations:
+            self._check_default_evaluations()
+
+    def check_few_shot(self) -> None:
+        """Hold the datasets of worked examples against the defined ones."""
+        prompts = [path for path, _ in below(self._tree, "prompts")]
+        prompts += [(*path, "prompt") for path, _ in below(self._tree, "evaluations")]
+        for path in prompts:
+            self._must_be_in((*path, "few_shot", "dataset"), "dataset", self._datasets)
+
+    def check_primary(self) -> None:
+        """Hold the metric that sorts the board against the metrics there are."""
+        self._must_be_in(("leaderboard", "primary"), "metric", self._metrics)
+
+    def _check_scorers(self, path: KeyPath, name: str | None) -> None:
+        listed = list(below(self._tree, *path, "scorers"))
+        if not listed and isinstance(find(self._tree, (*path, "scorers")), ListNode):
+            self._problems.at(self._tree, (*path, "scorers"), "names no scorer; leave the key out for all of them")
+        texts = [text_at(self._tree, *each) for each, _ in listed]
+        for index, (each, _) in enumerate(listed):
+            self._must_be_in(each, "scorer", self._scorers)
+            if texts[index] in texts[:index]:
+                self._problems.at(self._tree, each, "is listed twice")
+        self._metrics += [f"{name}.{scorer}" for scorer in (texts or self._scorers)]
+
+    def _check_default_evaluations(self) -> None:
+        for name in self._datasets:
+            if not _is_slug(name):
+                self._problems.at_key(
+                    self._tree,
+                    ("datasets", name),
+                    "without evaluations, this name becomes an evaluation's: it must be lower-case letters, digits, "
+                    "'.', '_' or '-'; rename it or write evaluations",
+                )
+        self._metrics += [f"{name}.{scorer}" for name in self._datasets for scorer in self._scorers]
+
+    def _must_match_a_model(self, path: KeyPath) -> None:
+        wanted = text_at(self._tree, *path)
+        if wanted is None or self._waits_for_a_label:
+            return
+        if not any(fnmatch.fnmatchcase(label, wanted) for label in self._labels):
+            self._refuse(path, f"no model's label matches {{}}{nearest(wanted, self._labels)}")
+
+    def _must_be_in(self, path: KeyPath, noun: str, known: Collection[str]) -> None:
+        name = text_at(self._tree, *path)
+        if name is not None and name not in known:
+            self._refuse(path, f"no {noun} is called {{}}{nearest(name, known)}")
+
+    def _refuse(self, path: KeyPath, message: str) -> None:
+        self._problems.at(self._tree, path, message.replace("{}", describe(find(self._tree, path)), 1))
+
+    def _defined(self, section: str) -> list[str]:
+        return [str(path[-1]) for path, _ in below(self._tree, section)]
+
+
+def _is_slug(name: str) -> bool:
+    try:
+        _SLUG.validate_python(name)
+    except ValidationError:
+        return False
+    return True

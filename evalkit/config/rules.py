@@ -1,0 +1,136 @@
+"""Rules that hold between the keys of one section, which a schema of single keys cannot say."""
+
+import re
+
+from evalkit.config.nodes import KeyPath, ListNode, MapNode, Node, Scalar, below, find, text_at
+from evalkit.config.problems import Problems, describe
+
+__all__ = ["find_broken_rules"]
+
+_SOURCES = ("path", "hf", "weave", "rows", "python")
+_HUB_KEYS = ("config", "split", "revision", "streaming")
+_SET_BY_EVALKIT = {
+    "model": "the id says it",
+    "messages": "the prompt says it",
+    "stream": "evalkit chooses it",
+    "n": "use trials, which are counted and stored one by one",
+}
+_PROJECT = re.compile(r"[^/\s]+/[^/\s]+")
+_ADDRESS = re.compile(r"[\w.]+:\w+")
+
+
+def find_broken_rules(tree: MapNode, problems: Problems) -> None:
+    """Note everything that each key alone allows and the section forbids."""
+    _check_weave(tree, problems)
+    for path, _ in below(tree, "datasets"):
+        _check_source(tree, path, problems)
+        _check_subset(tree, path, problems)
+    for path, _ in below(tree, "models"):
+        _check_params(tree, (*path, "params"), problems)
+        _check_params(tree, (*path, "matrix"), problems)
+        _check_matrix(tree, path, problems)
+    for path, _ in below(tree, "evaluations"):
+        _check_params(tree, (*path, "params"), problems)
+        _check_prompt(tree, (*path, "prompt"), problems)
+        _check_reduce(tree, path, problems)
+    for path, _ in below(tree, "prompts"):
+        _check_prompt(tree, path, problems)
+    for path in (("throttle",), *((*path, "throttle") for path, _ in below(tree, "providers"))):
+        _check_throttle(tree, path, problems)
+    for path, _ in below(tree, "scorers"):
+        _check_range(tree, (*path, "range"), problems)
+
+
+def _check_weave(tree: MapNode, problems: Problems) -> None:
+    project = text_at(tree, "weave", "project")
+    if project is not None and not _PROJECT.fullmatch(project):
+        written = describe(find(tree, ("weave", "project")))
+        problems.at(tree, ("weave", "project"), f"must be entity/project, not {written}")
+    if project is None and text_at(tree, "weave", "backend") == "wandb" and not _written(tree, "weave", "project"):
+        problems.at(tree, ("weave", "backend"), "wandb needs weave.project, as entity/project")
+
+
+def _check_source(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    if not isinstance(find(tree, path), MapNode):
+        return
+    used = [key for key in _SOURCES if _written(tree, *path, key)]
+    if len(used) != 1:
+        found = f"has {' and '.join(used)}" if used else "has none"
+        problems.at_key(tree, path, f"needs exactly one of {', '.join(_SOURCES)}, and {found}")
+    if used == ["hf"] and not _written(tree, *path, "split"):
+        problems.at(tree, (*path, "hf"), "needs split beside it, such as split: test")
+    for key in _HUB_KEYS:
+        if used and "hf" not in used and _written(tree, *path, key):
+            problems.at_key(tree, (*path, key), "goes with hf only; remove it")
+    address = text_at(tree, *path, "python")
+    if address is not None and not _ADDRESS.fullmatch(address):
+        problems.at(tree, (*path, "python"), f"must be module:function, not {describe(find(tree, (*path, 'python')))}")
+
+
+def _check_subset(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    method, by = text_at(tree, *path, "sample", "method"), _written(tree, *path, "sample", "by")
+    if method == "stratified" and not by:
+        problems.at(tree, (*path, "sample", "method"), "stratified needs by, the column that strata are made of")
+    if by and method != "stratified":
+        problems.at_key(tree, (*path, "sample", "by"), "goes with method: stratified only")
+    sample = find(tree, (*path, "sample"))
+    if isinstance(sample, Scalar) and type(sample.value) is int and sample.value < 1:
+        problems.at(tree, (*path, "sample"), f"must be at least 1, not {sample.value}")
+
+
+def _check_params(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    for each, _ in below(tree, *path):
+        reason = _SET_BY_EVALKIT.get(str(each[-1]))
+        if reason is not None:
+            problems.at_key(tree, each, f"cannot be a parameter: {reason}")
+
+
+def _check_matrix(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    for each, node in below(tree, *path, "matrix"):
+        if isinstance(node, ListNode) and not node.items:
+            problems.at(tree, each, "has no values, which would leave no model; give it at least one")
+
+
+def _check_prompt(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    if _written(tree, *path, "template") and _written(tree, *path, "messages"):
+        problems.at_key(tree, (*path, "messages"), "stands in place of template; keep one of them")
+    for where in (path, (*path, "messages")):
+        node = find(tree, where)
+        if isinstance(node, ListNode) and not node.items:
+            problems.at(tree, where, "has no messages; write at least one")
+
+
+def _check_reduce(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    reduce, trials = find(tree, (*path, "reduce")), _whole_number(find(tree, (*path, "trials")), 1)
+    if not isinstance(reduce, MapNode):
+        return
+    if len(reduce.entries) != 1:
+        problems.at(tree, (*path, "reduce"), "must be exactly one of pass_at: k and pass_hat: k")
+    for each, node in below(reduce):
+        k = _whole_number(node, 1)
+        if not 1 <= k <= trials:
+            problems.at(tree, (*path, "reduce", *each), f"must be from 1 to trials, which is {trials}, not {k}")
+
+
+def _check_throttle(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    most = _whole_number(find(tree, (*path, "max_concurrency")), 0)
+    start = _whole_number(find(tree, (*path, "start_concurrency")), 0)
+    if 0 < most < start:
+        problems.at(tree, (*path, "start_concurrency"), f"must be at most max_concurrency, which is {most}, not {start}")
+
+
+def _check_range(tree: MapNode, path: KeyPath, problems: Problems) -> None:
+    ends = [node.value for _, node in below(tree, *path) if isinstance(node, Scalar)]
+    if len(ends) == 2 and all(type(end) in {int, float} for end in ends) and ends[0] >= ends[1]:  # noqa: PLR2004  two ends
+        problems.at(tree, path, f"must rise from its first to its second number, not [{ends[0]}, {ends[1]}]")
+
+
+def _written(tree: Node, *path: str | int) -> bool:
+    node = find(tree, path)
+    return node is not None and not (isinstance(node, Scalar) and node.value is None)
+
+
+def _whole_number(node: Node | None, default: int) -> int:
+    return node.value if isinstance(node, Scalar) and type(node.value) is int else default
+
+

@@ -1,0 +1,114 @@
+"""What the engine counted, as run.json holds it: cells, leaderboard, calls, and how the run ended."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from evalkit.aggregate import CellTally, TallySpec
+from evalkit.engine import Lane, Progress
+from evalkit.leaderboard import build_leaderboard
+from evalkit.plan import Cell, Plan
+from evalkit.records import CellResult, Json, PredictionOutcome, RunResult
+from evalkit.stop import Stop, StopReason
+from evalkit.store import RunFolder
+
+__all__ = ["describe_calls", "describe_throttle", "finish_run", "open_tallies"]
+
+_NOT_MEASURED = (PredictionOutcome.INFRA_ERROR, PredictionOutcome.REJECTED, PredictionOutcome.NOT_RUN)
+
+
+def open_tallies(plan: Plan) -> dict[str, CellTally]:
+    """Return an empty tally for each cell of the plan, by cell key.
+
+    Raises:
+        ConfigError: a reducer cannot work with an evaluation's trials or scorers.
+    """
+    return {cell.key: _tally(plan, cell) for cell in plan.cells}
+
+
+def _tally(plan: Plan, cell: Cell) -> CellTally:
+    evaluation, model = cell.evaluation, cell.model
+    spec = TallySpec(
+        model=model.label,
+        model_id=model.id,
+        provider=model.provider,
+        evaluation=evaluation.name,
+        kinds={scorer.name: scorer.kind for scorer in cell.bound_scorers},
+        trials=evaluation.trials,
+        reduce=evaluation.reduce if isinstance(evaluation.reduce, str) else {**evaluation.reduce},
+        on_error=evaluation.on_error,
+        confidence=plan.config.stats.confidence,
+        price=model.price,
+        measure=cell.measure,
+        treatment=cell.treatment,
+    )
+    return CellTally(spec, cell.dataset.samples, positions=None if plan.part is None else plan.positions(cell))
+
+
+def finish_run(
+    plan: Plan, run: RunResult, tallies: Mapping[str, CellTally], stop: Stop
+) -> tuple[RunResult, tuple[str, ...]]:
+    """Return the run with its cells, leaderboard and status, and the sentences that say what is missing and why."""
+    cells = tuple(tallies[cell.key].finish() for cell in plan.cells)
+    board = build_leaderboard(
+        cells,
+        {key: tally.item_scores() for key, tally in tallies.items()},
+        primary=plan.primary,
+        confidence=plan.config.stats.confidence,
+        higher_is_better=plan.scorers[plan.primary_scorer].higher_is_better,
+    )
+    status, messages = _status(plan, cells, stop)
+    finished = dataclasses.replace(
+        run,
+        status=status,
+        ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        cells=cells,
+        leaderboard=board.rows,
+        pairs=tuple(pair.describe() for pair in board.pairs),
+        tie=dataclasses.asdict(board.tie),
+    )
+    return finished, messages
+
+
+def describe_calls(folder: RunFolder, progress: Progress, lanes: Mapping[str, Lane]) -> dict[str, Json]:
+    """Return how many predictions, requests and journal hits the run took, over all its tries."""
+    with folder.reader() as reader:
+        by_status = reader.attempts_by_status()
+    return {
+        "requests": progress.done,
+        "attempts": sum(by_status.values()),
+        "from_journal": progress.from_journal,
+        "by_status": by_status,
+        "peak_in_flight": max((lane.throttle.peak_in_flight for lane in lanes.values()), default=0),
+    }
+
+
+def describe_throttle(lanes: Mapping[str, Lane]) -> dict[str, Json]:
+    """Return each provider's limit and where it settled; the one provider's own keys when there is only one."""
+    described: dict[str, dict[str, Json]] = {
+        name: {
+            "max_concurrency": lane.throttle.max_concurrency,
+            "settled": lane.throttle.limit,
+            "refusals": lane.throttle.refusals,
+        }
+        for name, lane in lanes.items()
+    }
+    return next(iter(described.values())) if len(described) == 1 else {"providers": described}
+
+
+def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop) -> tuple[str, tuple[str, ...]]:
+    again = "run the same command again to go on"
+    missing = sum(cell.outcomes[PredictionOutcome.NOT_RUN] for cell in cells)
+    if stop:
+        status = "interrupted" if stop.reason is StopReason.INTERRUPTED else "incomplete"
+        return status, (f"stopped: {stop.message}; {missing} of {plan.calls} calls not run; {again}",)
+    if missing:
+        return "incomplete", (f"{missing} of {plan.calls} calls not run; {again}",)
+    failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _NOT_MEASURED)
+    allowed = plan.config.run.max_error_rate
+    if failed > allowed * plan.calls:
+        return "incomplete", (
+            f"{failed} of {plan.calls} calls failed ({failed / plan.calls:.1%}); run.max_error_rate allows {allowed:.1%}; "
+            f"{again}",
+        )
+    return "complete", ()

@@ -1,0 +1,69 @@
+"""JSON inside other text: the last value written there, and a small path into it."""
+
+import json
+import re
+from typing import NoReturn
+
+from evalkit.records import Json
+
+__all__ = ["follow_path", "last_json", "parse_path"]
+
+_STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\[(-?\d+)\]|\[\"([^\"]+)\"\]|\['([^']+)'\]")
+_OPENING = {"{": re.compile(r"\{"), "[": re.compile(r"\["), "{[": re.compile(r"[{\[]")}
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def last_json(text: str, opening: str = "{[") -> Json:
+    """Return the last outermost JSON object or array written in `text`.
+
+    `opening` limits what is looked for: "{" objects, "[" arrays, "{[" both. A value that is not closed does not count.
+
+    Raises:
+        LookupError: there is none.
+    """
+    found: list[Json] = []
+    position = 0
+    while (start := _OPENING[opening].search(text, position)) is not None:
+        try:
+            value, position = _DECODER.raw_decode(text, start.start())
+            found = [value]
+        except (ValueError, RecursionError):
+            position = start.end()
+    if not found:
+        raise LookupError("no JSON value in the text")
+    return found[0]
+
+
+def parse_path(path: str) -> tuple[str | int, ...]:
+    """Return the steps of a path such as `$.a.b[0]` or `$["a b"][-1]`.
+
+    Raises:
+        ValueError: it is not such a path.
+    """
+    steps: list[str | int] = []
+    position = 1
+    while path.startswith("$") and position < len(path) and (step := _STEP.match(path, position)):
+        steps.append(int(step[2]) if step[2] else step[1] or step[3] or step[4])
+        position = step.end()
+    if not path.startswith("$") or position != len(path):
+        raise ValueError(f"{path!r} is not a path like $.answer or $.items[0].name")
+    return tuple(steps)
+
+
+def follow_path(value: Json, steps: tuple[str | int, ...]) -> Json:
+    """Return what lies at `steps` below `value`.
+
+    Raises:
+        LookupError: there is nothing there.
+    """
+    for step in steps:
+        if not isinstance(value, dict if isinstance(step, str) else list):
+            raise LookupError(f"nothing at {step!r}")
+        value = value[step]
+    return value

@@ -1,0 +1,165 @@
+"""The process that publishes, seen from the run: started beside it, told its end, waited for while it moves."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from evalkit.records import Json
+from evalkit.store import RunFolder
+from evalkit.weave_io.child_environment import child_environment
+from evalkit.weave_io.client import default_store_path
+
+__all__ = ["DEADLINE_S", "Publisher"]
+
+DEADLINE_S = 60.0
+"""How long a publication may stand still once the run has ended; as long as it gets somewhere, it may take its time."""
+
+_STDERR_LINES = 5
+_LINE_LIMIT = 1 << 26
+_KEY_LENGTH = 8
+_KEY = re.compile(r"\b[0-9a-f]{40}\b|\b(?:wandb_v1_|sk-)[\w-]{16,}")
+"""What W&B's and OpenAI's keys look like, should one stand in a server's words."""
+
+
+class Publisher:
+    """One child process that follows a run folder into Weave. It can fail; it cannot hurt the run."""
+
+    def __init__(
+        self, folder: RunFolder, process: asyncio.subprocess.Process, *, deadline_s: float, secrets: tuple[str, ...]
+    ) -> None:
+        """Use `start`."""
+        self.rows = 0
+        self._folder = folder
+        self._process = process
+        self._deadline_s = deadline_s
+        self._secrets = secrets
+        self._progress = asyncio.Event()
+        self._last: Mapping[str, Json] | None = None
+        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._readers = asyncio.gather(self._read_lines(), self._read_stderr())
+
+    @classmethod
+    async def start(
+        cls,
+        folder: RunFolder,
+        *,
+        backend: str | None = None,
+        project: str | None = None,
+        store: Path | None = None,
+        deadline_s: float = DEADLINE_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> "Publisher":
+        """Start publishing a run folder, which may still be growing.
+
+        `backend` and `project` replace those of the run's plan; `store` is the embedded store's file. The child has a
+        session of its own, so that Ctrl-C misses it, and only the variables that its backend needs.
+        """
+        env = os.environ if environment is None else environment
+        target = backend or folder.load().plan["weave"]["backend"]
+        options = {"--backend": backend, "--project": project, "--store": store or _store_path(folder.path, env)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "evalkit.weave_io.child",
+            str(folder.path),
+            *(part for name, value in options.items() if value is not None for part in (name, str(value))),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            limit=_LINE_LIMIT,
+            env=child_environment(target, env),
+        )
+        secrets = tuple(value for name, value in env.items() if "KEY" in name.upper() and len(value) >= _KEY_LENGTH)
+        return cls(folder, process, deadline_s=deadline_s, secrets=secrets)
+
+    async def finish(self, complete: bool, on_progress: Callable[[int], None] | None = None) -> dict[str, Json]:  # noqa: FBT001  finish(complete=...) reads as what it says
+        """Tell the child that the run has ended, wait for it, and return run.json's weave block; never raises for it.
+
+        With `complete`, run.json must be whole; without, the child deletes what it wrote for unfinished cells. A child
+        that stands still for the deadline is killed; the block then says how to publish later.
+        """
+        try:
+            self._tell({"complete": complete})
+            while not self._readers.done():
+                if not await self._moves():
+                    return self._block(f"no progress for {self._deadline_s:g} s")
+                if on_progress is not None:
+                    on_progress(self.rows)
+            return self._block(None)
+        finally:
+            await self._end()
+
+    def _tell(self, line: Mapping[str, Json]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, RuntimeError):
+            self._process.stdin.write(json.dumps(line).encode() + b"\n")
+
+    async def _moves(self) -> bool:
+        """Wait for a sign of progress or the child's end; False when the deadline passes without either."""
+        self._progress.clear()
+        moved = asyncio.ensure_future(self._progress.wait())
+        done, _ = await asyncio.wait(
+            {moved, self._readers}, timeout=self._deadline_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        moved.cancel()
+        return bool(done)
+
+    async def _read_lines(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            said = json.loads(line)
+            if said["event"] == "progress":
+                self.rows = said["rows"]
+            else:
+                self._last = said
+            self._progress.set()
+
+    async def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while text := await self._process.stderr.read(1 << 16):
+            lines = text.decode("utf-8", "replace").splitlines()
+            self._stderr.extend(line[-500:] for line in lines if line.strip())
+
+    async def _end(self) -> None:
+        """Leave no process behind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+        self._readers.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._readers
+
+    def _block(self, problem: str | None) -> dict[str, Json]:
+        last = self._last or {}
+        error = problem or last.get("error")
+        if error is None and not last:
+            tail = " | ".join(self._stderr)
+            error = f"the publishing process died ({tail})" if tail else "the publishing process died without a word"
+        block = dict(last.get("block") or self._nothing_published())
+        if error is not None:
+            later = f"the results are saved; publish them with `evalkit publish {self._folder.path}`"
+            block.update(verified=False, error=f"{self._without_keys(str(error))}; {later}")
+        return block
+
+    def _without_keys(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
+        return _KEY.sub("[key]", text)
+
+    def _nothing_published(self) -> dict[str, Json]:
+        target = self._folder.load().plan["weave"]
+        named = {"backend": target["backend"], "project": target["project"]}
+        return {**named, "evaluations": {}, "calls": {}, "leaderboard": None, "verified": False, "error": None}
+
+
+def _store_path(run: Path, environment: Mapping[str, str]) -> Path:
+    """Return the embedded store's file: where EVALKIT_HOME says, else beside the `reports/` that holds the run."""
+    return default_store_path(environment, run.resolve().parents[2])

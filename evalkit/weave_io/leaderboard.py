@@ -1,0 +1,162 @@
+"""The leaderboard: the only place that writes a metric path, and the one that reads every published number back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import weave
+from weave.flow.leaderboard import Leaderboard, LeaderboardColumn, get_leaderboard_results
+from weave.trace.refs import CallRef, ObjectRef
+from weave.trace.weave_client import WeaveClient
+
+from evalkit.errors import PublishError
+from evalkit.records import CellResult, Json
+from evalkit.weave_io.changes import latest_version
+from evalkit.weave_io.names import sanitize
+from evalkit.weave_io.publication import Publication
+from evalkit.weave_io.run_calls import run_query
+from evalkit.weave_io.summaries import RUN_SCORER, run_summary, scorer_summary
+
+__all__ = ["PublishedCell", "cell_summaries", "columns_of", "publish_board", "verify_board"]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCell:
+    """One cell as it stands in Weave: its evaluate call, its model's ref, and the engine's result."""
+
+    call_id: str
+    model_ref: str
+    result: CellResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    evaluation: str
+    scorer: str
+    path: str
+    is_minimized: bool = True
+
+
+def cell_summaries(publication: Publication, cell: CellResult) -> dict[str, Json]:
+    """Return what each published scorer reports for a cell, by its published name."""
+    names = publication.names.scorers
+    scored = {names[name]: scorer_summary(metric) for name, metric in cell.metrics.items()}
+    return {**scored, RUN_SCORER: run_summary(cell)}
+
+
+def columns_of(publication: Publication, cells: Mapping[str, CellResult]) -> list[_Column]:
+    """Return the board's columns, the primary metric's first.
+
+    Raises:
+        PublishError: a column's path is not in a cell's summary.
+    """
+    columns = [column for name in publication.evaluations for column in _evaluation_columns(publication, name, cells)]
+    evaluation, _, scorer = str(publication.board.get("primary") or "").rpartition(".")
+    first = (evaluation, publication.names.scorers.get(scorer))
+    columns.sort(key=lambda column: (column.evaluation, column.scorer) != first)
+    for column in columns:
+        for cell in publication.evaluations[column.evaluation]:
+            _value(cell_summaries(publication, cells[cell.key]), column)
+    return columns
+
+
+def publish_board(
+    client: WeaveClient, publication: Publication, columns: Sequence[_Column], refs: Mapping[str, str]
+) -> tuple[str, Leaderboard]:
+    """Publish the leaderboard and return its ref; an unchanged one gets no new version."""
+    board = Leaderboard(
+        name=publication.board["name"],
+        description=publication.board.get("description") or None,
+        columns=[
+            LeaderboardColumn(
+                evaluation_object_ref=refs[column.evaluation],
+                scorer_name=column.scorer,
+                summary_metric_path=column.path,
+                should_minimize=column.is_minimized,
+            )
+            for column in columns
+        ],
+    )
+    name = sanitize(publication.names.leaderboard(publication.board["name"]))
+    latest = latest_version(client, name)
+    if latest is not None and _content(latest[1]) == _content(board.model_dump()):
+        return ObjectRef(client.entity, client.project, name, latest[0]).uri, board
+    ref = weave.publish(board, name=name)
+    return f"weave:///{client.project_id}/object/{name}:{ref.digest}", board
+
+
+def verify_board(
+    client: WeaveClient,
+    publication: Publication,
+    board: Leaderboard,
+    *,
+    columns: Sequence[_Column],
+    cells: Mapping[str, PublishedCell],
+) -> None:
+    """Read the board back with the SDK and compare each cell with run.json.
+
+    Raises:
+        PublishError: a value is missing, doubled or different.
+    """
+    rows = {row.model_ref: row for row in get_leaderboard_results(board, _OneRun(client, publication.run.run_id))}  # pyright: ignore[reportArgumentType]  it calls get_calls and project_id only
+    for cell in publication.cells:
+        published = cells[cell.key]
+        summaries = cell_summaries(publication, published.result)
+        row = rows.get(published.model_ref)
+        for column, found in zip(columns, [] if row is None else row.column_scores, strict=row is not None):
+            if column.evaluation != cell.evaluation:
+                continue
+            values = [score.value for score in found.scores]
+            ids = [CallRef.parse_uri(score.evaluate_call_ref).id for score in found.scores]
+            where = f"{cell.key}: {column.scorer}.{column.path}"
+            if ids != [published.call_id]:
+                raise PublishError(
+                    f"{where}: the board shows {len(ids)} values of this run instead of one; publish again"
+                )
+            if values != [expected := _value(summaries, column)]:
+                raise PublishError(f"{where}: the board says {values[0]!r}, the run {expected!r}; publish again")
+        if row is None:
+            raise PublishError(f"{cell.key}: the board does not show it; publish again")
+
+
+class _OneRun:
+    """A client that sees the calls of one run: what other nights put on the same board is theirs to check."""
+
+    def __init__(self, client: WeaveClient, run_id: str) -> None:
+        self.project_id = client.project_id
+        self._client = client
+        self._query = run_query(run_id)
+
+    def get_calls(self, filter: Any) -> Iterator[Any]:  # noqa: A002  the SDK's name for it
+        return iter(self._client.get_calls(filter=filter, query=self._query))  # pyright: ignore[reportArgumentType]  a plain mapping is what it sends
+
+
+def _evaluation_columns(
+    publication: Publication, evaluation: str, cells: Mapping[str, CellResult]
+) -> Iterator[_Column]:
+    members = publication.evaluations[evaluation]
+    for scorer in members[0].scorers:
+        name = publication.names.scorers[scorer]
+        is_higher_better = publication.run.plan["scorers"][scorer].get("higher_is_better", True)
+        yield _Column(evaluation, name, "mean", not is_higher_better)
+        yield _Column(evaluation, name, "failed")
+    yield _Column(evaluation, RUN_SCORER, "latency_s.p50")
+    if any(cells[cell.key].cost_usd is not None for cell in members):
+        yield _Column(evaluation, RUN_SCORER, "cost_usd")
+
+
+def _value(summaries: Mapping[str, Json], column: _Column) -> Json:
+    value: Json = summaries
+    for part in (column.scorer, *column.path.split(".")):
+        if part not in (value or ()):
+            raise PublishError(
+                f"{column.evaluation}: no summary holds {column.scorer}.{column.path}; this is a bug in evalkit"
+            )
+        value = value[part]
+    return value
+
+
+def _content(board: Mapping[str, Json]) -> list[Json]:
+    columns = board.get("columns") or ()
+    names = ("evaluation_object_ref", "scorer_name", "summary_metric_path", "should_minimize")
+    return [board.get("name"), board.get("description"), [[column.get(name) for name in names] for column in columns]]

@@ -1,0 +1,87 @@
+"""Ctrl-C, quota and outages leave a valid, partial run folder that the same command completes."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from fake_endpoint import FakeEndpoint
+
+from tests.end_to_end.command import command, environment, evalkit, write_config
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+ROWS = 120
+
+
+def config(folder: Path, url: str, **sections: object) -> None:
+    rows = [{"id": f"r{n}", "input": f"question {n}", "target": "x"} for n in range(ROWS)]
+    write_config(
+        folder,
+        name="stop",
+        weave={"backend": "local"},
+        providers={"fake": {"use": "openai", "base_url": url}},
+        models=[{"id": "m", "provider": "fake"}],
+        datasets={"rows": {"rows": rows}},
+        scorers={"exact": {"use": "exact"}},
+        throttle={"max_concurrency": 4},
+        **sections,
+    )
+
+
+def test_ctrl_c_saves_what_was_answered_and_the_run_goes_on(tmp_path: Path) -> None:
+    with FakeEndpoint(latency_s=0.15) as endpoint:
+        config(tmp_path, endpoint.url)
+        with subprocess.Popen(
+            command("run", "config.yaml"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            while endpoint.stats()["requests"] < 20:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == 130, stderr
+        folder = tmp_path / stdout.decode().strip().splitlines()[-1]
+        run = json.loads((folder / "run.json").read_text())
+        outcomes = run["cells"][0]["outcomes"]
+        assert run["status"] == "interrupted"
+        assert outcomes["ok"] == endpoint.stats()["statuses"]["200"]
+        assert outcomes["ok"] + outcomes["not_run"] == ROWS
+        for name in ("report.html", "summary.md", "samples.parquet"):
+            assert (folder / name).is_file()
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert done.folder == folder
+        assert set(endpoint.stats()["prompts"].values()) == {1}
+    assert done.run["status"] == "complete"
+    assert done.run["cells"][0]["outcomes"]["ok"] == ROWS
+
+
+def test_no_call_starts_after_a_quota_error(tmp_path: Path) -> None:
+    with FakeEndpoint(quota_after=50) as endpoint:
+        config(tmp_path, endpoint.url)
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        assert done.code == 3
+        assert "quota" in done.stderr
+        assert endpoint.stats()["statuses"]["200"] == 50
+        assert endpoint.stats()["statuses"]["429"] <= 4
+        endpoint.configure({"quota_after": 0})
+        before = endpoint.stats()["requests"]
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert endpoint.stats()["requests"] - before == ROWS - 50
+
+
+def test_an_outage_is_incomplete_never_a_score(tmp_path: Path) -> None:
+    with FakeEndpoint(faults={"500": 1.0}) as endpoint:
+        config(tmp_path, endpoint.url, retry={"max_attempts": 2, "base": 0.01})
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        assert done.code == 3
+        cell = done.run["cells"][0]
+        assert cell["metrics"]["exact"]["mean"] is None
+        assert cell["outcomes"]["infra_error"] == ROWS
+        endpoint.configure({"faults": {}})
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert done.run["cells"][0]["outcomes"]["ok"] == ROWS
