@@ -8,13 +8,13 @@ from evalkit.normalize import normalize_text
 from evalkit.records import Json, Sample
 from evalkit.targets import TargetError
 
-__all__ = ["LETTERS", "ambiguous_index", "presented_choices", "target_letters"]
+__all__ = ["LETTERS", "ambiguous_index", "present_choices", "target_letters"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BARE_LETTER = re.compile(r"\s*[(\[]?\s*([A-Za-z])\s*[)\].:]?\s*")
 
 
-def presented_choices(sample: Sample, shuffle: bool, seed: int = 0) -> Sample:  # noqa: FBT001  reads as a fact of the sample
+def present_choices(sample: Sample, *, shuffle: bool, seed: int = 0) -> Sample:
     """Return `sample` with its choices in the order in which they are shown, its target following them.
 
     The order depends on `seed` and the sample's id alone. A target that is a letter or an index is rewritten to the

@@ -99,7 +99,7 @@ def _template(text: str, name: str) -> Pick:
 def _attempt(evaluate: Callable[[], Any], name: str) -> Any:
     try:
         return evaluate()
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{name}: {error}") from None
 
 

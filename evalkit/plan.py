@@ -219,7 +219,9 @@ def make_plan(
     }
     providers: dict[str, Provider] = {}
     for name, spec in sorted(specs.items()):
-        provider = provider_registry.build(spec.use, spec.options)
+        fields = provider_registry.plugin(spec.use).__dataclass_fields__
+        where = {"base_dir": str(base_dir)} if "base_dir" in fields else {}
+        provider = provider_registry.build(spec.use, {**spec.options, **where})
         if not isinstance(provider, Provider):
             raise ConfigError(f"providers.{name}: {spec.use!r} is not a provider")
         providers[name] = provider

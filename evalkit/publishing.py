@@ -80,6 +80,11 @@ class Publisher:
         secrets = tuple(value for name, value in env.items() if "KEY" in name.upper() and len(value) >= _KEY_LENGTH)
         return cls(folder, process, deadline_s=deadline_s, secrets=secrets)
 
+    @property
+    def pid(self) -> int:
+        """The child's process id, and its group's."""
+        return self._process.pid
+
     async def finish(self, complete: bool, on_progress: Callable[[int], None] | None = None) -> dict[str, Json]:  # noqa: FBT001  finish(complete=...) reads as what it says
         """Tell the child that the run has ended, wait for it, and return run.json's weave block; never raises for it.
 

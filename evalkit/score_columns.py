@@ -55,7 +55,7 @@ class ScoreRules:
     @property
     def keeps_binary(self) -> bool:
         """Whether right-or-wrong trials give right-or-wrong items, or means of them."""
-        return self.trials == 1 or self.reduce in _STAYS_BINARY
+        return self.trials == 1 or (isinstance(self.reduce, str) and self.reduce in _STAYS_BINARY)
 
 
 class ScoreColumn:

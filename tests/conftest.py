@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures_endpoint import fake_endpoint  # noqa: F401  a fixture is found by its name here
+
 _SECRETS = (
     "WANDB_API_KEY",
     "OPENAI_API_KEY",

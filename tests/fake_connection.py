@@ -50,7 +50,9 @@ class Book:
         """Return everything as JSON."""
         counters = {name: dict(getattr(self, name)) for name in ("prompts", "answered", "statuses", "faults", "models")}
         numbers = ("requests", "in_flight", "peak", "abandoned", "connections")
-        return counters | {name: getattr(self, name) for name in numbers} | {"headers": [_headers(h) for h in self.heads]}
+        return (
+            counters | {name: getattr(self, name) for name in numbers} | {"headers": [_headers(h) for h in self.heads]}
+        )
 
 
 def _headers(head: bytes) -> dict[str, str]:

@@ -136,7 +136,9 @@ def latency_of(settings: Settings, prompt: str, attempt: int) -> float:
     return settings.latency_s * math.exp(settings.sigma * math.sqrt(-2 * math.log(first)) * math.cos(angle))
 
 
-def http(status: int, body: bytes, headers: Mapping[str, str] | None = None, content_type: str = "application/json") -> bytes:
+def http(
+    status: int, body: bytes, headers: Mapping[str, str] | None = None, content_type: str = "application/json"
+) -> bytes:
     """Return a whole HTTP/1.1 reply."""
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\ncontent-type: {content_type}\r\n{more}"

@@ -7,10 +7,11 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import click
 
+import evalkit
 from evalkit.errors import EvalkitError, ExitCode
 
 __all__ = ["COMMANDS", "main"]
@@ -39,34 +40,43 @@ _GROUPS = {"config": "Look at a config as a run would see it."}
 class _CommandMap(click.Group):
     """Commands that are imported when they are used, so that --help costs no more than click."""
 
-    def __init__(self, commands: Mapping[str, tuple[str, str]], **attributes: object) -> None:
-        super().__init__(**attributes)  # pyright: ignore[reportArgumentType]  click's own keywords, passed through
-        self._map = commands
+    def __init__(self, name: str, modules: Mapping[str, tuple[str, str]], *, help: str) -> None:  # noqa: A002  click's word
+        super().__init__(name, help=help, context_settings={"help_option_names": ["-h", "--help"]})
+        self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        return list(dict.fromkeys(name.split()[0] for name in self._map))
+        return list(dict.fromkeys(name.split()[0] for name in self._modules))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in self._map:
-            command: click.Command = importlib.import_module(self._map[cmd_name][0]).command
+        if cmd_name in self._modules:
+            command: click.Command = importlib.import_module(self._modules[cmd_name][0]).command
             return command
-        below = {name.partition(" ")[2]: found for name, found in self._map.items() if name.startswith(f"{cmd_name} ")}
-        if below:
-            return _CommandMap(below, name=cmd_name, help=_GROUPS[cmd_name])
+        if cmd_name in _GROUPS:
+            first = f"{cmd_name} "
+            below = {name[len(first) :]: found for name, found in self._modules.items() if name.startswith(first)}
+            return _CommandMap(cmd_name, below, help=_GROUPS[cmd_name])
         close = difflib.get_close_matches(cmd_name, self.list_commands(ctx), n=1)
         hint = f"did you mean {close[0]!r}?" if close else "evalkit --help lists them"
         raise click.UsageError(f"no command is called {cmd_name!r}; {hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        lines = {name: self._map.get(name, ("", _GROUPS.get(name, "")))[1] for name in self.list_commands(ctx)}
+        lines = {name: self._modules.get(name, ("", _GROUPS.get(name, "")))[1] for name in self.list_commands(ctx)}
         with formatter.section("Commands"):
             formatter.write_dl(list(lines.items()))
 
 
-@click.group("evalkit", cls=_CommandMap, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="evalkit", message="%(prog)s %(version)s")
-def _evalkit() -> None:
-    """Evaluate language models from one YAML file: run, score, rank, publish to Weave."""
+def _evalkit() -> click.Group:
+    group = _CommandMap(
+        "evalkit", COMMANDS, help="Evaluate language models from one YAML file: run, score, rank, publish."
+    )
+    flag = click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+    return flag(group)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  click's signature
+    if is_wanted:
+        click.echo(f"evalkit {evalkit.__version__}")
+        ctx.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -76,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     try:
-        with _evalkit.make_context("evalkit", arguments) as context:
-            return int(_evalkit.invoke(context) or ExitCode.DONE)
+        group = _evalkit()
+        with group.make_context("evalkit", arguments) as context:
+            return int(group.invoke(context) or ExitCode.DONE)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -105,7 +116,7 @@ def _report(error: Exception) -> int:
 def _parts(error: BaseException) -> Iterator[BaseException]:
     yield error
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from _parts(inner)
 
 

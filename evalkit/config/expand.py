@@ -24,7 +24,7 @@ class ExpandedModel:
 
 def expand_config(config: Mapping[str, Json]) -> dict[str, Json]:
     """Return a well-formed config with nothing left out that decides what is asked and scored."""
-    prompts = config.get("prompts") or {}
+    prompts: Mapping[str, Json] = config.get("prompts") or {}
     evaluations = [
         {**evaluation, "prompt": _named(evaluation["prompt"], prompts)} if "prompt" in evaluation else evaluation
         for evaluation in spell_out_evaluations(config)
@@ -45,7 +45,9 @@ def expand_models(models: Sequence[Json]) -> list[ExpandedModel]:
 
 def spell_out_evaluations(config: Mapping[str, Json]) -> list[dict[str, Json]]:
     """Return the evaluations, one for each dataset when none are written, with every scorer when none are named."""
-    written = config.get("evaluations") or [{"name": name, "dataset": name} for name in config.get("datasets") or {}]
+    datasets: Mapping[str, Json] = config.get("datasets") or {}
+    default: list[dict[str, Json]] = [{"name": name, "dataset": name} for name in datasets]
+    written: list[dict[str, Json]] = config.get("evaluations") or default
     return [{**evaluation, "scorers": evaluation.get("scorers") or list(config["scorers"])} for evaluation in written]
 
 
@@ -56,19 +58,20 @@ def is_prompt_name(prompt: Json) -> bool:
 
 def _expand_model(model: Mapping[str, Json]) -> list[dict[str, Json]]:
     label = model.get("label") or model["id"]
-    matrix, params = model.get("matrix"), model.get("params")
     rest = {key: value for key, value in model.items() if key != "matrix"}
-    if not isinstance(matrix, dict) or not all(isinstance(values, list) for values in matrix.values()):
+    matrix = _mapping(model.get("matrix"))
+    if not matrix or not all(isinstance(values, list) for values in matrix.values()):
         return [{**rest, "label": label}]
-    names = list(cast("dict[str, list[Json]]", matrix))
-    return [
-        {
-            **rest,
-            "label": f"{label} ({', '.join(f'{name}={_short(value)}' for name, value in zip(names, values, strict=True))})",
-            "params": {**(params if isinstance(params, dict) else {}), **dict(zip(names, values, strict=True))},
-        }
-        for values in itertools.product(*cast("dict[str, list[Json]]", matrix).values())
-    ]
+    expanded: list[dict[str, Json]] = []
+    for values in itertools.product(*matrix.values()):
+        chosen = dict(zip(matrix, values, strict=True))
+        words = ", ".join(f"{name}={_short(value)}" for name, value in chosen.items())
+        expanded.append({**rest, "label": f"{label} ({words})", "params": {**_mapping(model.get("params")), **chosen}})
+    return expanded
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}
 
 
 def _named(prompt: Json, prompts: Mapping[str, Json]) -> Json:

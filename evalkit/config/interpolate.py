@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from evalkit.config.nodes import Entry, ListNode, MapNode, Node, KeyPath, Scalar
+from evalkit.config.nodes import Entry, KeyPath, ListNode, MapNode, Node
 from evalkit.config.problems import Problem
 from evalkit.config.yaml_nodes import read_scalar
 
@@ -62,7 +62,7 @@ def _refusal(match: re.Match[str], env: Mapping[str, str]) -> str | None:
     if name is None:
         return "'${' must be followed by NAME} or NAME:-default}; write $${ for a plain ${"
     if _SECRET_NAME.search(name):
-        return f"environment variable {name} holds a secret, which never enters a config; a provider's api_key_env names it"
+        return f"environment variable {name} holds a secret, which never enters a config; api_key_env names a key"
     if name not in env and default is None:
         return f"environment variable {name} is not set; set it, or write ${{{name}:-default}}"
     return None

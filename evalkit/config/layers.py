@@ -32,7 +32,9 @@ class Layers:
         """
         if name not in self.profiles:
             place = place_of(self.tree, ("profiles",), of_key=True)
-            raise ConfigErrors([Problem(place, ("profiles",), f"no profile is called {name!r}{nearest(name, self.profiles)}")])
+            raise ConfigErrors(
+                [Problem(place, ("profiles",), f"no profile is called {name!r}{nearest(name, self.profiles)}")]
+            )
         return self.profiles[name]
 
 
@@ -58,7 +60,7 @@ def _check_profile(node: Node, problems: Problems) -> MapNode:
         return MapNode({}, node.place)
     for key in _NOT_IN_A_PROFILE:
         if key in node.entries:
-            problems.add(node.entries[key].key_place, (key,), "cannot stand in a profile; write it at the top of the file")
+            problems.add(node.entries[key].key_place, (key,), "cannot stand in a profile; write it outside")
     entries = {key: entry for key, entry in node.entries.items() if key not in _NOT_IN_A_PROFILE}
     return spell_out_models(MapNode(entries, node.place))
 
@@ -92,7 +94,7 @@ class _Reader:
             self.problems.add(node.place, where, f"the files include each other: {names}")
             return nothing
         if not target.is_file():
-            self.problems.add(node.place, where, f"there is no file {fragment}; the path is taken from the including file")
+            self.problems.add(node.place, where, f"there is no file {fragment}; paths start at the including file")
             return nothing
         try:
             return self.read(fragment, "include", (*chain, target))
@@ -121,6 +123,10 @@ def _in_layer(node: Node, layer: str) -> Node:
         return ListNode(tuple(_in_layer(item, layer) for item in node.items), place)
     if isinstance(node, MapNode):
         return MapNode(
-            {key: Entry(replace(e.key_place, layer=layer), _in_layer(e.node, layer)) for key, e in node.entries.items()}, place
+            {
+                key: Entry(replace(e.key_place, layer=layer), _in_layer(e.node, layer))
+                for key, e in node.entries.items()
+            },
+            place,
         )
     return replace(node, place=place)

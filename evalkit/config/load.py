@@ -23,6 +23,7 @@ from evalkit.config.unused import find_unused
 
 __all__ = ["load_config"]
 
+_CHECKS = (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules, find_plugin_problems)
 _READ_ALREADY = ("include", "profiles")
 """Their variables are filled in elsewhere: an include's when it is read, a profile's when it is chosen."""
 
@@ -48,7 +49,7 @@ def load_config(
     problems, path = Problems(), Path(path)
     layers = read_layers(path, env, problems)
     tree = _fill_in(_merge(layers, profile, overrides, problems), env, problems)
-    for find_problems in (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules, find_plugin_problems):
+    for find_problems in _CHECKS:
         find_problems(tree, problems)
     for name, partial in layers.profiles.items():
         if name != profile:

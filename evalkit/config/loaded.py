@@ -50,7 +50,7 @@ class LoadedConfig:
 
     @cached_property
     def origins(self) -> Mapping[str, str]:
-        """Dotted path of each value -> who said so: file:line:column (and which profile), --set, built in, or default."""
+        """Dotted path of each value -> who said so: file:line:column, a profile, --set, built in, or default."""
         return {dotted(each.path): each.origin for each in self.effective}
 
     def _origin(self, path: KeyPath, builtin: set[str]) -> str:

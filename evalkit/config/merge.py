@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from evalkit.config.nodes import Entry, ListNode, MapNode, Node, KeyPath, Place, Scalar, dotted
+from evalkit.config.nodes import Entry, KeyPath, ListNode, MapNode, Node, Place, Scalar, dotted
 from evalkit.config.problems import ConfigErrors, Problem
 from evalkit.config.yaml_nodes import parse_yaml
 

@@ -12,6 +12,8 @@ from evalkit.registry import OptionError, Registry, nearest
 __all__ = ["find_plugin_problems"]
 
 _OPTION_DEPTH = 3
+_GIVEN = ("base_dir",)
+"""Fields that evalkit fills in: no options of the config."""
 
 
 def find_plugin_problems(tree: MapNode, problems: Problems) -> None:
@@ -34,7 +36,11 @@ class _Plugin:
 
     def fields(self) -> tuple[str, ...]:
         """Return the names of its options."""
-        return tuple(field.name for field in dataclasses.fields(self.registry.plugin(self.use)) if field.init)
+        return tuple(
+            field.name
+            for field in dataclasses.fields(self.registry.plugin(self.use))
+            if field.init and field.name not in _GIVEN
+        )
 
 
 def _check(tree: MapNode, path: KeyPath, plugin: _Plugin, problems: Problems) -> None:
@@ -64,7 +70,9 @@ def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[s
             if key in dropped:
                 return
             reason = str(error).split(": ", 1)[-1].removeprefix("Value error, ")
-            problems.at(tree, _written_path(tree, path, error.key), "is required" if reason == "Field required" else reason)
+            problems.at(
+                tree, _written_path(tree, path, error.key), "is required" if reason == "Field required" else reason
+            )
             if options.pop(key, None) is None:
                 return
             dropped.add(key)

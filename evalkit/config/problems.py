@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evalkit.config.nodes import ListNode, MapNode, Node, KeyPath, Place, Scalar, dotted, find, place_of
+from evalkit.config.nodes import KeyPath, ListNode, MapNode, Node, Place, Scalar, dotted, find, place_of
 from evalkit.errors import ConfigError
 
 __all__ = ["ConfigErrors", "Problem", "Problems", "describe"]
@@ -27,7 +27,7 @@ class Problem:
         return ": ".join(part for part in (str(self.place), dotted(path), self.message) if part)
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818  several of them
     """Everything that is wrong with a config; the message has one line for each problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

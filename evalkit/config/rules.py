@@ -116,7 +116,7 @@ def _check_throttle(tree: MapNode, path: KeyPath, problems: Problems) -> None:
     most = _whole_number(find(tree, (*path, "max_concurrency")), 0)
     start = _whole_number(find(tree, (*path, "start_concurrency")), 0)
     if 0 < most < start:
-        problems.at(tree, (*path, "start_concurrency"), f"must be at most max_concurrency, which is {most}, not {start}")
+        problems.at(tree, (*path, "start_concurrency"), f"must be at most max_concurrency ({most}), not {start}")
 
 
 def _check_range(tree: MapNode, path: KeyPath, problems: Problems) -> None:
@@ -132,5 +132,3 @@ def _written(tree: Node, *path: str | int) -> bool:
 
 def _whole_number(node: Node | None, default: int) -> int:
     return node.value if isinstance(node, Scalar) and type(node.value) is int else default
-
-

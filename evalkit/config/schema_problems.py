@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from evalkit.config.nodes import ListNode, MapNode, Node, KeyPath, Scalar, find, plain
+from evalkit.config.nodes import KeyPath, ListNode, MapNode, Node, Scalar, find, plain
 from evalkit.config.problems import Problems, describe
 from evalkit.config.schema import Config
 from evalkit.config.shape import Shape, child_shape, known_keys, members, shape_at, spec_of

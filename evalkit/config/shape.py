@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel
 
-from evalkit.config.nodes import Entry, ListNode, MapNode, Node, KeyPath, Scalar
+from evalkit.config.nodes import Entry, ListNode, MapNode, Node, Scalar
 
 __all__ = ["Shape", "child_shape", "drop_ignored_keys", "is_free_form", "known_keys", "members", "shape_at", "spec_of"]
 

@@ -4,6 +4,7 @@ import codecs
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from evalkit.config.nodes import Entry, ListNode, MapNode, Node, Place, Scalar
@@ -26,8 +27,9 @@ _MOST_NODES = 1_000_000
 _LONGEST_INT = 1000
 _HINTS = {
     "\\t": "tabs cannot indent YAML; use spaces",
-    "mapping values are not allowed": "a value with ': ' in it, or a line indented too far; quote the value or mend the indent",
+    "mapping values are not allowed": "a value with ': ' in it needs quotes, or this line is indented too far",
     "but got '{'": "a value that holds { stands inside { } or [ ]; put it in quotes",
+    "but got '['": "a value that holds [ stands inside { } or [ ]; put it in quotes",
     "'%' that cannot start": "a value cannot start with '%'; quote it",
     "'@' that cannot start": "a value cannot start with '@'; quote it",
     "'`' that cannot start": "a value cannot start with '`'; quote it",
@@ -58,22 +60,15 @@ def parse_yaml(text: str, source: str, layer: str = "file") -> Node | None:
         ConfigErrors: the text is not YAML, or uses what JSON cannot say; every duplicate key is listed.
     """
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-    from ruamel.yaml.reader import ReaderError
+    from ruamel.yaml.error import YAMLError
 
     builder = _Builder(source, layer)
     try:
         events = YAML(typ="safe", pure=True).parse(text)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  ruamel is half typed
         node = builder.document(iter(events))  # pyright: ignore[reportUnknownArgumentType]  the same
-    except MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
-        raise _refusal(Place(source, mark.line + 1, mark.column + 1, layer), _syntax(error)) from None
-    except ReaderError as error:
-        lines = text[: error.position].split("\n")
-        place = Place(source, len(lines), len(lines[-1]) + 1, layer)
-        raise _refusal(place, f"character U+{ord(text[error.position]):04X} is not allowed in YAML") from None
     except YAMLError as error:
-        raise _refusal(Place(source, 1, 1, layer), f"is not YAML: {error}") from None
+        place, message = _syntax_problem(error, text)
+        raise _refusal(replace(place, source=source, layer=layer), message) from None
     if builder.problems:
         raise ConfigErrors(builder.problems)
     return node
@@ -190,7 +185,9 @@ class _Builder:
             if is_merge:
                 merged = {**self._merged(key_place, node), **merged}
             elif key in entries:
-                self._note(key_place, f"{key!r} is written twice, first at line {entries[key].key_place.line}; keep one")
+                self._note(
+                    key_place, f"{key!r} is written twice, first at line {entries[key].key_place.line}; keep one"
+                )
             else:
                 entries[key] = Entry(key_place, node)
         return MapNode({**merged, **entries}, self._place(event))
@@ -201,7 +198,7 @@ class _Builder:
             return str(event.value)
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
-        raise _refusal(self._place(event), 'a key must be one word; a value that starts with { is a mapping, so write "{{ input }}" in quotes')
+        raise _refusal(self._place(event), 'a key must be one word; a template such as "{{ input }}" needs quotes')
 
     def _merged(self, place: Place, node: Node) -> dict[str, Entry]:
         maps = node.items if isinstance(node, ListNode) else (node,)
@@ -225,6 +222,17 @@ class _Builder:
 
 def _refusal(place: Place, message: str) -> ConfigErrors:
     return ConfigErrors([Problem(place, (), message)])
+
+
+def _syntax_problem(error: Any, text: str) -> tuple[Place, str]:
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+    if mark is not None:
+        return Place("", mark.line + 1, mark.column + 1), _syntax(error)
+    if position is not None:
+        lines = text[:position].split("\n")
+        message = f"character U+{ord(text[position]):04X} is not allowed in YAML"
+        return Place("", len(lines), len(lines[-1]) + 1), message
+    return Place("", 1, 1), f"is not YAML: {error}"
 
 
 def _syntax(error: Any) -> str:

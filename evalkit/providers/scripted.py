@@ -198,7 +198,7 @@ _Text = Callable[[Sample, Mapping[str, Json]], str]
 
 def _compile(text: str) -> _Text:
     if "{{" not in text and "{%" not in text:
-        return lambda sample, names: text
+        return lambda _sample, _names: text
     pick = compile_pick(text, "the script's text")
 
     def render(sample: Sample, names: Mapping[str, Json]) -> str:

@@ -34,6 +34,8 @@ class Path:
     def _files(self) -> list[str]:
         patterns = [self.path] if isinstance(self.path, str) else self.path
         files = [file for pattern in patterns for file in self._matches(pattern)]
+        if not files:
+            raise DatasetError("path: names no file")
         seen: set[pathlib.Path] = set()
         for file in files:
             place = (self.base_dir / file).resolve()

@@ -14,7 +14,9 @@ __all__ = ["beta_quantile", "binomial_terms", "normal_quantile", "t_quantile", "
 _NORMAL = NormalDist()
 _MAX_STEPS = 100_000
 _TINY = 1e-300
-_PRECISION = 1e-16
+_PRECISION = 1e-15
+_CLOSE = 1e-6
+_MAX_NEWTON = 200
 _MEDIAN = 0.5
 _SERIES_FROM = 50
 
@@ -85,15 +87,16 @@ def binomial_terms(n: int, p: float) -> tuple[int, list[float]]:
 
 
 def _t_upper_quantile(tail: float, df: float) -> float:
-    """Newton in ln t on ln P(T > t), which is concave: after one step it falls to the root from above."""
-    t = max(normal_quantile(1.0 - tail), 0.05)
-    for _ in range(_MAX_STEPS):
+    """Newton in ln t on ln P(T > t), which is concave: it falls to the root from above, until rounding."""
+    t, last = max(normal_quantile(1.0 - tail), 0.05), math.inf
+    for _ in range(_MAX_NEWTON):
         upper = t_upper_tail(t, df)
         density = _gamma_ratio(df / 2) / math.sqrt(math.pi * df) * math.exp(-(df + 1) / 2 * math.log1p(t * t / df))
-        step = math.log(upper / tail) * upper / (t * density)
-        t *= math.exp(max(-1.0, min(1.0, step)))
-        if abs(step) < 10 * _PRECISION * max(1.0, upper / (t * density)):
+        step = max(-1.0, min(1.0, math.log(upper / tail) * upper / (t * density)))
+        t *= math.exp(step)
+        if abs(step) < _PRECISION or (abs(step) < _CLOSE and abs(step) >= last):
             break
+        last = abs(step)
     return t
 
 

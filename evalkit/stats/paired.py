@@ -53,6 +53,11 @@ class Pairing:
     clusters: Sequence[Hashable] | None = None
     missing: int = 0
 
+    @property
+    def nonzero(self) -> list[float]:
+        """The differences that are not zero: of right-or-wrong scores a small part."""
+        return list(filter(None, self.differences))
+
 
 @dataclass(frozen=True, slots=True)
 class DifferenceEstimate:
@@ -111,8 +116,9 @@ def pair_items(first: ItemScores, second: ItemScores) -> Pairing:
     if first.ids is not second.ids and list(first.ids) != list(second.ids):
         values, members = _aligned(first.ids, second), len({*first.ids, *second.ids})
     differences = list(map(operator.sub, first.values, values))
-    paired = [value for value in differences if not math.isnan(value)]
-    clusters = first.clusters
+    paired, clusters = differences, first.clusters
+    if math.isnan(math.fsum(differences)):
+        paired = [value for value in differences if not math.isnan(value)]
     if clusters is not None:
         clusters = [name for name, value in zip(clusters, differences, strict=True) if not math.isnan(value)]
     return Pairing(
@@ -126,8 +132,8 @@ def pair_items(first: ItemScores, second: ItemScores) -> Pairing:
 
 def paired_difference(pairing: Pairing, *, confidence: float) -> PairedDifference:
     """Return the difference with the interval to display: augmented with weight 1/trials when binary, else paired t."""
-    d = pairing.differences
-    mean = math.fsum(d) / len(d) if d else None
+    d, nonzero = pairing.differences, pairing.nonzero
+    mean = math.fsum(nonzero) / len(d) if d else None
     estimate = displayed_estimate(pairing)
     lower = upper = None
     if estimate is not None and mean is not None:
@@ -146,8 +152,8 @@ def paired_difference(pairing: Pairing, *, confidence: float) -> PairedDifferenc
         n=len(d),
         clusters=len(d) if pairing.clusters is None else len(set(pairing.clusters)),
         standard_error=None if estimate is None else estimate.standard_error,
-        wins=sum(1 for value in d if value > 0),
-        losses=sum(1 for value in d if value < 0),
+        wins=sum(1 for value in nonzero if value > 0),
+        losses=sum(1 for value in nonzero if value < 0),
     )
 
 
@@ -172,13 +178,12 @@ def augmented_estimate(pairing: Pairing, *, weight: float) -> DifferenceEstimate
     n' = n + 2w, m' = sum(d)/n', SE'^2 = ((sum(d^2) + 2w)/n' - m'^2)/n', df n - 1: Bonett and Price (2012) for
     single trials and w = 1, with a t quantile. With groups the items' part is CR1 and each pseudo-item a cluster.
     """
-    d, clusters = pairing.differences, pairing.clusters
     if not _is_enough(pairing):
         return None
-    total = len(d) + 2 * weight
-    mean = math.fsum(d) / total
+    total = len(pairing.differences) + 2 * weight
+    mean = math.fsum(pairing.nonzero) / total
     pseudo = weight * ((1 - mean) ** 2 + (1 + mean) ** 2)
-    squares, df = _squares([value - mean for value in d], clusters)
+    squares, df = _squares(pairing, mean)
     return DifferenceEstimate(mean, math.sqrt((squares + pseudo) / total**2), df)
 
 
@@ -191,12 +196,12 @@ def _t_estimate(pairing: Pairing) -> DifferenceEstimate | None:
 
 
 def _p_value(pairing: Pairing) -> tuple[float | None, str]:
-    d = pairing.differences
+    d, nonzero = pairing.differences, pairing.nonzero
     if not d:
         return None, "none"
     is_matched = pairing.is_binary and pairing.trials == 1 and pairing.clusters is None
-    if is_matched and all(value in {-1, 0, 1} for value in d):
-        return mcnemar(d.count(-1), d.count(1)).exact, "mcnemar_exact"
+    if is_matched and all(value in {-1, 1} for value in nonzero):
+        return mcnemar(nonzero.count(-1), nonzero.count(1)).exact, "mcnemar_exact"
     units = len(d) if pairing.clusters is None else len(set(pairing.clusters))
     if units >= _FEWEST_UNITS and len(flip_units(d, pairing.clusters)) < _FEW_NONZERO:
         return sign_flip(d, clusters=pairing.clusters).two_sided, "sign_flip_exact"
@@ -210,13 +215,16 @@ def _is_enough(pairing: Pairing) -> bool:
     return len(set(pairing.clusters)) >= FEW_CLUSTERS
 
 
-def _squares(errors: list[float], clusters: Sequence[Hashable] | None) -> tuple[float, int]:
+def _squares(pairing: Pairing, centre: float) -> tuple[float, int]:
     """Return the sum of squared errors and its degrees of freedom; by clusters with the factor G/(G-1)."""
-    if clusters is None or len(set(clusters)) == len(errors):
-        return math.fsum(error * error for error in errors), len(errors) - 1
+    d, clusters = pairing.differences, pairing.clusters
+    if clusters is None or len(set(clusters)) == len(d):
+        nonzero = pairing.nonzero
+        squares = math.fsum((value - centre) ** 2 for value in nonzero)
+        return squares + (len(d) - len(nonzero)) * centre**2, len(d) - 1
     members: dict[Hashable, list[float]] = {}
-    for cluster, error in zip(clusters, errors, strict=True):
-        members.setdefault(cluster, []).append(error)
+    for cluster, value in zip(clusters, d, strict=True):
+        members.setdefault(cluster, []).append(value - centre)
     count = len(members)
     return count / (count - 1) * math.fsum(math.fsum(member) ** 2 for member in members.values()), count - 1
 

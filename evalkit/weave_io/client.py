@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def split_project(project: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def open_local_client(store_path: Path, project: str) -> "Iterator[WeaveClient]":
+def open_local_client(store_path: Path, project: str) -> "Generator[WeaveClient]":
     """Yield a Weave client whose server is the store at `store_path`, as the process's global client.
 
     Ops and the supported libraries (openai and others) are traced into it. On leaving, everything is on disk or an

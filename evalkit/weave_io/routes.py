@@ -68,7 +68,8 @@ ROUTES: tuple[Route, ...] = (
 
 def answer_graphql(store: TraceStore, request: Mapping[str, Any]) -> Any:
     """Answer the few account questions that `weave.init` asks; every project exists here."""
-    query, variables = str(request.get("query", "")), request.get("variables") or {}
+    query = str(request.get("query", ""))
+    variables: Mapping[str, Any] = request.get("variables") or {}
     data: dict[str, Any] = {}
     name, entity = variables.get("name"), variables.get("entityName") or variables.get("entity")
     if name is not None and entity is not None and ("upsertModel" in query or "project(" in query):

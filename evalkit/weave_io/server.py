@@ -8,14 +8,14 @@ import hmac
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from evalkit.errors import ConfigError, StoreError
 from evalkit.weave_io.operations import INTAKE, OPERATIONS, STREAMS
@@ -40,7 +40,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager
-async def open_server(path: Path, *, port: int = 0, token: str | None = None) -> AsyncIterator[str]:
+async def open_server(path: Path, *, port: int = 0, token: str | None = None) -> AsyncGenerator[str]:
     """Serve the store at `path` inside the block and yield the address; port 0 takes any free one.
 
     With a `token`, requests need it as their key; without one, any key will do.
@@ -184,10 +184,12 @@ async def _unknown(request: web.Request) -> web.Response:
 async def _form(request: web.Request) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     async for part in await request.multipart():
-        if part.name == "file":  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  no nested multiparts here
-            fields["file"] = (part.filename or "", bytes(await part.read()))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  as above
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise unprocessable("a file is sent as a flat multipart form")
+        if part.name == "file":
+            fields["file"] = (part.filename or "", bytes(await part.read()))
         else:
-            fields[part.name] = await part.text()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  as above
+            fields[part.name] = await part.text()
     return fields
 
 

@@ -33,7 +33,7 @@ def _upsert(columns: tuple[str, ...], *, also: str = "", condition: str = "", ke
         if name not in {"id", "project_id"}
     ]
     return (
-        f"INSERT INTO calls ({', '.join(columns)}) VALUES ({marks})"
+        f"INSERT INTO calls ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  only names from this file
         f" ON CONFLICT (project_id, id) DO UPDATE SET {', '.join(changes)}{also} {condition} RETURNING call_no"
     )
 
@@ -58,6 +58,8 @@ class CallIntake:
 
     def start(self, start: Mapping[str, Any]) -> None:
         """Take the beginning of a call."""
+        if not isinstance(start.get("op_name"), str) or start.get("started_at") is None:
+            raise unprocessable("the start of a call needs an op_name and a started_at")
         values = _values(_START, {**start, "writer": self._database.writer.name})
         refs = [(ref_key(ref), INPUT) for ref in set(_refs(start.get("inputs")))]
         is_root = start.get("parent_id") is None and _ROOT_OP in start["op_name"]
@@ -67,6 +69,8 @@ class CallIntake:
 
     def end(self, end: Mapping[str, Any]) -> None:
         """Take the end of a call."""
+        if end.get("ended_at") is None:
+            raise unprocessable("the end of a call needs an ended_at")
         values = _values(_END, end)
         refs = [(ref_key(ref), OUTPUT) for ref in set(_refs(end.get("output")))]
         is_root = end["id"] in self._open_roots
@@ -115,13 +119,14 @@ def _store(connection: sqlite3.Connection, statement: str, values: list[Any], re
 def _hide(connection: sqlite3.Connection, project_id: str, call_id: str) -> int:
     now = now_micros()
     hidden = connection.execute(
-        "WITH RECURSIVE family (id) AS (VALUES (?) UNION SELECT calls.id FROM calls JOIN family"
-        " ON calls.parent_id = family.id WHERE calls.project_id = ?)"
-        " UPDATE calls SET deleted_at = ? WHERE project_id = ? AND deleted_at IS NULL AND id IN (SELECT id FROM family)",
-        (call_id, project_id, now, project_id),
+        "UPDATE calls SET deleted_at = ? WHERE project_id = ? AND deleted_at IS NULL AND started_at IS NOT NULL"
+        " AND id IN (WITH RECURSIVE family (id) AS (VALUES (?) UNION SELECT calls.id FROM calls JOIN family"
+        " ON calls.parent_id = family.id WHERE calls.project_id = ?) SELECT id FROM family)",
+        (now, project_id, call_id, project_id),
     ).rowcount
     connection.execute(
-        "INSERT INTO calls (project_id, id, deleted_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO calls (project_id, id, deleted_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (project_id, id) DO UPDATE SET deleted_at = COALESCE(deleted_at, excluded.deleted_at)",
         (project_id, call_id, now),
     )
     return hidden

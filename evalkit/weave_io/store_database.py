@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,7 +62,7 @@ class StoreDatabase:
         self._loop.flush(timeout_s)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Generator[sqlite3.Connection]:
         """Lend a connection that sees everything this process has written."""
         self.flush()
         try:
@@ -101,7 +101,7 @@ class StoreDatabase:
             raise StoreError(f"{self.path} was opened before this process was forked; open it again in the child")
 
 
-def _close_at_exit(database: StoreDatabase) -> object:
+def _close_at_exit(database: StoreDatabase) -> Callable[[], None]:
     reference = weakref.ref(database)
 
     def close() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from evalkit.weave_io.store_codec import to_micros
 from evalkit.weave_io.store_errors import bad_request
@@ -32,6 +32,8 @@ FieldLookup = Callable[[str], Operand]
 """A dotted field name to the SQL that reads it; raises RequestError for a field that does not exist."""
 
 _COMPARISONS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_VALUES = frozenset({"$getField", "$literal", "$convert"})
+_ALL = frozenset({"$and", "$or", "$not", "$in", "$contains"}) | _COMPARISONS.keys() | _VALUES
 _CASTS = {
     "double": "CAST({0} AS REAL)",
     "int": "CAST({0} AS INTEGER)",
@@ -45,15 +47,22 @@ def compile_expr(expr: Any, field: FieldLookup) -> Sql:
     """Return a SQL condition, always 0 or 1, that means the same as `expr`.
 
     Raises:
-        RequestError: an operation or a field is unknown.
+        RequestError: an operation or a field is unknown, or an operation has the wrong operands.
     """
+    try:
+        return _condition(expr, field)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise bad_request(f"not a query: {error!r}") from error
+
+
+def _condition(expr: Any, field: FieldLookup) -> Sql:
     name, argument = _operation(expr)
     if name in {"$and", "$or"}:
-        parts = [compile_expr(part, field) for part in argument]
+        parts = [_condition(part, field) for part in argument]
         joined = f" {name[1:].upper()} ".join(f"({part.text})" for part in parts)
         return Sql(joined or ("1" if name == "$and" else "0"), _values(parts))
     if name == "$not":
-        (inner,) = [compile_expr(part, field) for part in argument]
+        (inner,) = [_condition(part, field) for part in argument]
         return Sql(f"NOT ({inner.text})", inner.values)
     if name in _COMPARISONS:
         left, right = (_operand(side, field) for side in argument)
@@ -64,13 +73,15 @@ def compile_expr(expr: Any, field: FieldLookup) -> Sql:
         return Sql(" OR ".join(f"({part.text})" for part in parts) or "0", _values(parts))
     if name == "$contains":
         return _contains(argument, field)
-    return _truth(_operand(expr, field))
+    if name in _VALUES:
+        return _truth(_operand(expr, field))
+    raise bad_request(f"the query language has no {name!r}; it has {', '.join(sorted(_ALL))}")
 
 
 def json_field(column: str, path: str) -> Operand:
     """Return the operand for a dotted path inside a JSON column; a number in it is a key or a position."""
     if not path:
-        return Operand(Sql(column))
+        return Operand(Sql(f"json_extract({column}, '$')"))
     names = path.split(".")
     if any('"' in name for name in names):
         raise bad_request(f"a field name may not hold a quote: {path}")
@@ -82,10 +93,10 @@ def json_field(column: str, path: str) -> Operand:
 
 
 def _operation(expr: Any) -> tuple[str, Any]:
-    if not isinstance(expr, Mapping) or len(expr) != 1:  # pyright: ignore[reportUnknownArgumentType]  any JSON
+    if not isinstance(expr, Mapping) or len(cast("Mapping[str, Any]", expr)) != 1:
         raise bad_request(f"an operation is an object with one key such as $eq, not {expr!r}")
-    ((name, argument),) = expr.items()  # pyright: ignore[reportUnknownVariableType]  any JSON
-    return str(name), argument  # pyright: ignore[reportUnknownArgumentType]  any JSON
+    ((name, argument),) = cast("Mapping[str, Any]", expr).items()
+    return name, argument
 
 
 def _operand(expr: Any, field: FieldLookup) -> Operand:
@@ -101,12 +112,12 @@ def _operand(expr: Any, field: FieldLookup) -> Operand:
             raise bad_request(f"$convert knows {', '.join(_CASTS)}, not {argument['to']!r}")
         cast = _CASTS[argument["to"]]
         return Operand(Sql(cast.format(inner.sql.text), inner.sql.values * cast.count("{0}")))
-    return Operand(compile_expr(expr, field))
+    return Operand(_condition(expr, field))
 
 
 def _compare(left: Operand, sign: str, right: Operand) -> Sql:
     left, right = _as_times(left, right), _as_times(right, left)
-    if sign == "=" and (left.is_literal and left.literal is None or right.is_literal and right.literal is None):
+    if sign == "=" and any(side.is_literal and side.literal is None for side in (left, right)):
         return Sql(f"{left.sql.text} IS {right.sql.text}", left.sql.values + right.sql.values)
     left, right = _comparable(left, right), _comparable(right, left)
     return Sql(f"IFNULL({left.sql.text} {sign} {right.sql.text}, 0)", left.sql.values + right.sql.values)

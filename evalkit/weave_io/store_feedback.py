@@ -17,9 +17,9 @@ _TEXTS = (
     "annotation_ref", "trigger_ref",
 )  # fmt: skip
 _COLUMNS = (*_TEXTS, "created_at", "payload", "more")
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM feedback"
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM feedback"  # noqa: S608  only names from this file
 _INSERT = (
-    f"INSERT INTO feedback ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"INSERT INTO feedback ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  as above
     " ON CONFLICT (project_id, id) DO NOTHING"
 )
 
@@ -50,7 +50,7 @@ class FeedbackRoom:
         values = (*where.values, -1 if limit is None else limit, request.get("offset") or 0)
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"{_SELECT} WHERE {where.text} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608  values are bound
+                f"{_SELECT} WHERE {where.text} ORDER BY {order} LIMIT ? OFFSET ?",
                 values,
             ).fetchall()
         fields = request.get("fields")

@@ -14,7 +14,8 @@ ABORTED = "aborted: the process that recorded this call ended without finishing 
 """The exception of a call that nobody is left to finish."""
 
 _STRANGER_SILENCE_US = 600 * 1_000_000
-_COMMON_SUMMARY = '{"status_counts":{"success":0,"error":1}}'
+_STATE, _START_TIME = 0, 19  # places in /proc/<pid>/stat, counted after the program's name
+_SUMMARY = '{"status_counts":{"success":0,"error":1}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,10 @@ def reap_dead_writers(connection: sqlite3.Connection, here: Writer) -> int:
 def end_open_calls(connection: sqlite3.Connection, writer: str) -> int:
     """End every call that `writer` started and did not finish, at the time it was last seen alive."""
     cursor = connection.execute(
-        "UPDATE calls SET reaped = 1, exception = ?, summary = COALESCE(summary, ?), ended_at = MAX(started_at, COALESCE("
-        " (SELECT seen_at FROM writers WHERE writers.writer = calls.writer), started_at))"
+        "UPDATE calls SET reaped = 1, exception = ?, summary = COALESCE(summary, ?), ended_at = MAX(started_at,"
+        " COALESCE((SELECT seen_at FROM writers WHERE writers.writer = calls.writer), started_at))"
         " WHERE writer = ? AND ended_at IS NULL AND started_at IS NOT NULL",
-        (ABORTED, _COMMON_SUMMARY, writer),
+        (ABORTED, _SUMMARY, writer),
     )
     return cursor.rowcount
 
@@ -96,20 +97,18 @@ def _is_running(pid: int) -> bool:
 def _realm() -> str:
     boot = _read(Path("/proc/sys/kernel/random/boot_id"))
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = ""
     return f"{socket.gethostname()} {boot} {namespace}"
 
 
 def _start_time(pid: int) -> str:
-    fields = _stat(pid)
-    return fields[19] if len(fields) > 19 else ""
+    return dict(enumerate(_stat(pid))).get(_START_TIME, "")
 
 
 def _state(pid: int) -> str:
-    fields = _stat(pid)
-    return fields[0] if fields else ""
+    return dict(enumerate(_stat(pid))).get(_STATE, "")
 
 
 def _stat(pid: int) -> list[str]:

@@ -159,7 +159,7 @@ def _filters(project_id: str, chosen: Mapping[str, Any]) -> tuple[list[str], lis
 
 def _labels_in(sort: str) -> str:
     return (
-        "EXISTS (SELECT 1 FROM labels WHERE labels.project_id = objects.project_id AND labels.object_id ="
+        "EXISTS (SELECT 1 FROM labels WHERE labels.project_id = objects.project_id AND labels.object_id ="  # noqa: S608  only names from this file
         f" objects.object_id AND labels.digest = objects.digest AND sort = '{sort}' AND label IN ({{}}))"
     )
 
@@ -186,7 +186,7 @@ def _versions(
 
 
 def _object(row: tuple[Any, ...]) -> dict[str, Any]:
-    item = dict(zip((*_COLUMNS, "is_latest", "val"), row, strict=True))
+    item: dict[str, Any] = dict(zip((*_COLUMNS, "is_latest", "val"), row, strict=True))
     item["val"] = {} if item["val"] is None else decode_json(item["val"])
     item["created_at"], item["deleted_at"] = from_micros(item["created_at"]), from_micros(item["deleted_at"])
     return item

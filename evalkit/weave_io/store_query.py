@@ -40,6 +40,7 @@ _COMPUTED = {
 }
 _VISIBLE = "project_id = ? AND deleted_at IS NULL AND started_at IS NOT NULL"
 _PAGE = 200
+_EMPTY: Mapping[str, Any] = {}
 
 
 class CallQueries:
@@ -55,7 +56,7 @@ class CallQueries:
         where = _where(request)
         order = _order(request.get("sort_by") or ())
         selected = ", ".join((*_PLAIN, *_TIMES, *heavy))
-        text = f"SELECT {selected} FROM calls WHERE {where.text} ORDER BY {order.text} LIMIT ? OFFSET ?"
+        text = f"SELECT {selected} FROM calls WHERE {where.text} ORDER BY {order.text} LIMIT ? OFFSET ?"  # noqa: S608  values are bound
         limit = request.get("limit")
         values = (*where.values, *order.values, -1 if limit is None else limit, request.get("offset") or 0)
         with self._database.reading() as connection:
@@ -73,7 +74,7 @@ class CallQueries:
         limit = request.get("limit")
         values = (*where.values, -1 if limit is None else limit)
         with self._database.reading() as connection:
-            text = f"SELECT COUNT(*) FROM (SELECT 1 FROM calls WHERE {where.text} LIMIT ?)"
+            text = f"SELECT COUNT(*) FROM (SELECT 1 FROM calls WHERE {where.text} LIMIT ?)"  # noqa: S608  values are bound
             return connection.execute(text, values).fetchone()[0]
 
     def read(self, project_id: str, call_id: str) -> dict[str, Any] | None:
@@ -91,7 +92,7 @@ def _heavy_columns(columns: Sequence[str] | None) -> tuple[str, ...]:
 def _where(request: Mapping[str, Any]) -> Sql:
     if request.get("expand_columns"):
         raise bad_request("the embedded store does not look behind refs in a query; leave expand_columns out")
-    parts = [Sql(_VISIBLE, (request["project_id"],)), *_filters(request.get("filter") or {})]
+    parts = [Sql(_VISIBLE, (request["project_id"],)), *_filters(request.get("filter") or _EMPTY)]
     query = request.get("query")
     if query:
         if "$expr" not in query:
@@ -173,7 +174,8 @@ def _call(row: tuple[Any, ...], heavy: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _computed(call: Mapping[str, Any]) -> dict[str, Any]:
-    status, errors = "success", ((call["summary"] or {}).get("status_counts") or {}).get("error")
+    status, summary = "success", call["summary"] or _EMPTY
+    errors = (summary.get("status_counts") or _EMPTY).get("error")
     if call["exception"] is not None:
         status = "error"
     elif call["ended_at"] is None:

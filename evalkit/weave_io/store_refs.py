@@ -46,9 +46,12 @@ class RefReader:
 
 def _parse(ref: str) -> _Ref:
     parts = ref.removeprefix(_SCHEME).split("/")
-    if not ref.startswith(_SCHEME) or len(parts) < 4 or len(parts) % 2:
+    if not ref.startswith(_SCHEME) or len(parts) % 2:
         raise bad_request(f"not a weave ref: {ref}")
-    entity, project, kind, name = parts[:4]
+    try:
+        entity, project, kind, name = parts[:4]
+    except ValueError:
+        raise bad_request(f"not a weave ref: {ref}") from None
     if kind not in {"object", "op"}:
         raise bad_request(f"only refs to objects and ops can be read, not {ref}")
     stem, colon, version = name.rpartition(":")

@@ -127,14 +127,7 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
 def _create(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION_ID:
-            raise StoreError(f"{path} is a SQLite file of another program, not a Weave store; name another file")
-        if version > _VERSION:
-            raise StoreError(f"{path} was written by a newer evalkit (store version {version}); upgrade evalkit")
-        if not tables:
+        if _is_new(connection, path):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -143,3 +136,14 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if tables and application != _APPLICATION_ID:
+        raise StoreError(f"{path} is a SQLite file of another program, not a Weave store; name another file")
+    if version > _VERSION:
+        raise StoreError(f"{path} was written by a newer evalkit (store version {version}); upgrade evalkit")
+    return not tables

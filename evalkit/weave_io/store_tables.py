@@ -75,7 +75,8 @@ class TableRoom:
 
     def query(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return rows of a table, in its own order unless `sort_by` names another."""
-        wanted: Sequence[str] | None = (request.get("filter") or {}).get("row_digests")
+        chosen: Mapping[str, Any] = request.get("filter") or {}
+        wanted: Sequence[str] | None = chosen.get("row_digests")
         order, order_values = _order(request.get("sort_by") or ())
         limit = request.get("limit")
         with self._database.reading() as connection:
@@ -174,7 +175,8 @@ def _apply(order: list[str], changes: Iterable[Mapping[str, Any]], digests: Sequ
     fresh = iter(digests)
     touched: list[str] = []
     for change in changes:
-        where = (change.get("pop") or change.get("insert") or {}).get("index", len(order))
+        place: Mapping[str, int] = change.get("pop") or change.get("insert") or {}
+        where = place.get("index", len(order))
         if not 0 <= where <= len(order) - ("pop" in change):
             raise bad_request(f"a table of {len(order)} rows has no position {where}")
         if "pop" in change:

@@ -77,6 +77,6 @@ def _add(totals: Usage, usage: Mapping[str, Any]) -> None:
     for model, counts in usage.items():
         line = totals.setdefault(model, dict.fromkeys(_COUNTS, 0))
         for name, count in counts.items():
-            name = _SAME.get(name, name)
-            if name in line and isinstance(count, int):
-                line[name] += count
+            known = _SAME.get(name, name)
+            if known in line and isinstance(count, int):
+                line[known] += count

@@ -67,6 +67,6 @@ def run_script(source: str, folder: Path, env: Mapping[str, str]) -> subprocess.
     path.write_text(source)
     return subprocess.run(
         [sys.executable, str(path)],
-        capture_output=True, text=True, cwd=folder, timeout=90,
+        check=False, capture_output=True, text=True, cwd=folder, timeout=90,
         env=clean_environment({**env, "HOME": str(folder)}),
     )  # fmt: skip

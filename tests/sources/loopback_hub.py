@@ -97,7 +97,7 @@ def _handler_of(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_GET  # noqa: N815  the server looks for this name
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     return Handler

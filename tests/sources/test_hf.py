@@ -43,6 +43,7 @@ def load(folder: Path, *options: dict[str, Any], **environment: str) -> list[dic
         capture_output=True,
         text=True,
         timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "%|" not in done.stderr, "a progress bar was drawn"
@@ -50,11 +51,11 @@ def load(folder: Path, *options: dict[str, Any], **environment: str) -> list[dic
 
 
 def parquet(*rows: dict[str, Any]) -> bytes:
-    import pyarrow
+    import pyarrow as pa
     from pyarrow.parquet import write_table
 
     buffer = io.BytesIO()
-    write_table(pyarrow.Table.from_pylist(list(rows)), buffer)
+    write_table(pa.Table.from_pylist(list(rows)), buffer)
     return buffer.getvalue()
 
 

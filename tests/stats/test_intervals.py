@@ -151,7 +151,9 @@ class TestMacroAverage:
         got = macro_average(parts, confidence=0.95)
         assert got.mean == pytest.approx(0.7)
         error = math.sqrt(0.9 * 0.1 / 99 + 0.25 / 9) / 2
-        assert (got.lower, got.upper) == pytest.approx((0.7 - 1.959963984540054 * error, 0.7 + 1.959963984540054 * error))
+        assert (got.lower, got.upper) == pytest.approx(
+            (0.7 - 1.959963984540054 * error, 0.7 + 1.959963984540054 * error)
+        )
         assert (got.method, got.n, got.clusters) == ("z", 110, 110)
 
     def test_all_right_everywhere_is_not_certain(self) -> None:

@@ -10,7 +10,13 @@ from evalkit.stats.quantiles import quantile, quantile_interval
 
 @pytest.mark.parametrize(
     ("values", "p", "expected"),
-    [([7.0], 0.95, 7.0), ([1.0, 3.0], 0.5, 2.0), ([1.0, 2.0, 9.0], 0.5, 2.0), ([0.0, 10.0], 0.95, 9.5), ([1, 2], 1.0, 2)],
+    [
+        ([7.0], 0.95, 7.0),
+        ([1.0, 3.0], 0.5, 2.0),
+        ([1.0, 2.0, 9.0], 0.5, 2.0),
+        ([0.0, 10.0], 0.95, 9.5),
+        ([1, 2], 1.0, 2),
+    ],
     ids=str,
 )
 def test_quantile(values: list[float], p: float, expected: float) -> None:
@@ -25,7 +31,8 @@ def test_no_values_have_no_quantile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "p", "is_bounded"), [(71, 0.95, False), (72, 0.95, True), (367, 0.99, False), (368, 0.99, True), (5, 0.5, False)]
+    ("n", "p", "is_bounded"),
+    [(71, 0.95, False), (72, 0.95, True), (367, 0.99, False), (368, 0.99, True), (5, 0.5, False)],
 )
 def test_an_upper_bound_needs_enough_values(n: int, p: float, is_bounded: bool) -> None:
     got = quantile_interval(list(range(n)), p, confidence=0.95)

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from evalkit.aggregate import TallySpec, aggregate_cell
@@ -89,7 +90,7 @@ class RunSpec:
     def with_(self, **changes: Json) -> "RunSpec":
         return dataclasses.replace(self, **changes)
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Sample, ...]:
         return tuple(
             Sample(id=f"s{i:05d}", input=f"What is {i} + {i}?", target=str(2 * i), digest=digest_text(str(i)), index=i)

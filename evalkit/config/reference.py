@@ -1,0 +1,134 @@
+"""Every key of the config file as one Markdown page, made from the schema."""
+
+import json
+import typing
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
+from evalkit.config.not_yet import NOT_YET
+from evalkit.config.schema import Config
+from evalkit.config.shape import Shape, members, spec_of
+
+__all__ = ["render_reference"]
+
+_INTRODUCTION = """\
+<!-- Made by `evalkit schema --markdown`; edit evalkit/config/schema.py instead. -->
+# The config file
+
+One YAML file says what is asked, of which models, and how answers are scored. `evalkit init` writes one to start from,
+`evalkit validate CONFIG` checks one without asking a model, `evalkit config show CONFIG` prints every effective value
+with its origin, `evalkit schema` prints the JSON Schema for editors.
+
+## Rules of the file
+
+* YAML 1.2: `no`, `on`, `yes` and dates are text; `1e-3` is a number. Duplicate keys are refused. Anchors, aliases and
+  `<<` work.
+* Unknown keys, wrong types and names that nothing defines are errors, each with file, line and column, all at once.
+* `${NAME}` and `${NAME:-default}` stand for environment variables in values (not in keys); unquoted, the result is read
+  again as YAML, so `limit: ${N:-8}` is a number; an unset or empty variable takes the default. `$${` is a plain `${`. A
+  variable whose name says that it holds a secret is refused: a provider's `api_key_env` *names* the variable of its key.
+* Keys that start with `x-` are ignored: a place for notes and for anchors.
+* A template in one line needs quotes: `prompt: "{{ input }}"`.
+* Precedence: `--set a.b=c` > profile > file > include > default. Mappings merge deeply; lists are replaced whole. In
+  `--set` an index stands for an entry of a list: `--set models.0.params.temperature=0`.
+* `include` paths start at the including file; every other relative path starts at the config's folder.
+* Left out `evaluations` mean one for each dataset, with the prompt `"{{ input }}"` and every scorer.
+* A prompt that is one word is a name under `prompts`; anything else is a template.
+* Further keys of a scorer or a provider are the options of the plugin that `use` names.
+* Keys marked *not yet* are documented and refused.
+"""
+
+
+def render_reference() -> str:
+    """Return the reference of all keys, section by section, in the order of the schema."""
+    parts = [_INTRODUCTION, "## Top level\n", _table(Config, "")]
+    for path, spec in _sections(Config, ""):
+        parts += [f"## {path}\n", _document(spec), _table(spec, path)]
+    return "\n".join([*parts, _builtin_providers()])
+
+
+def _sections(spec: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    seen: set[type[BaseModel]] = set()
+    waiting = [(path, spec)]
+    while waiting:
+        above, current = waiting.pop(0)
+        for name, info in current.model_fields.items():
+            for inner, step in _specs_below(info.annotation, ""):
+                where = ".".join(part for part in (above, f"{info.alias or name}{step}") if part)
+                if inner not in seen:
+                    seen.add(inner)
+                    yield where, inner
+                    waiting.append((where, inner))
+
+
+def _specs_below(shape: Shape, step: str) -> Iterator[tuple[type[BaseModel], str]]:
+    for member in members(shape):
+        origin, arguments = typing.get_origin(member), typing.get_args(member)
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            yield member, step
+        elif origin is list:
+            yield from _specs_below(arguments[0], f"{step}[]")
+        elif origin is dict:
+            yield from _specs_below(arguments[1], f"{step}.NAME")
+
+
+def _document(spec: type[BaseModel]) -> str:
+    return f"{(spec.__doc__ or '').strip()}\n"
+
+
+def _table(spec: type[BaseModel], path: str) -> str:
+    lines = ["| key | value | default | what it says |", "| --- | --- | --- | --- |"]
+    for name, info in spec.model_fields.items():
+        key = info.alias or name
+        note = _not_yet(f"{path}.{key}" if path else key)
+        text = " ".join(part for part in (info.description or "", note) if part)
+        lines.append(f"| `{key}` | {_kind(info.annotation)} | {_default(info)} | {text} |")
+    return "\n".join([*lines, ""])
+
+
+def _kind(shape: Shape) -> str:
+    return " or ".join(dict.fromkeys(_kind_of(member) for member in members(shape)))
+
+
+def _kind_of(member: Shape) -> str:
+    origin, arguments = typing.get_origin(member), typing.get_args(member)
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if origin is list:
+        return f"list of {_kind(arguments[0])}"
+    if origin is dict:
+        return f"{_kind(arguments[0])} to {_kind(arguments[1])}" if spec_of(arguments[1]) is None else "name to section"
+    if isinstance(member, type) and issubclass(member, BaseModel):
+        return "section"
+    return {str: "text", int: "whole number", float: "number", bool: "true, false"}.get(member, "anything")
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "**required**"
+    default = info.default if info.default is not PydanticUndefined else info.get_default(call_default_factory=True)
+    if default is None or isinstance(default, BaseModel) or default in ({}, [], ""):
+        return ""
+    return f"`{json.dumps(default)}`"
+
+
+def _not_yet(path: str) -> str:
+    accepted = NOT_YET.get(path.replace("[]", ".*").replace("NAME", "*"))
+    if not accepted:
+        return "" if accepted is None else "(*not yet*)"
+    today = ", ".join(f"`{json.dumps(value)}`" for value in accepted)
+    return f"(*not yet*: other than {today})"
+
+
+def _builtin_providers() -> str:
+    lines = ["## Built-in providers\n", "They need no entry under `providers`; an entry of the same name replaces one.\n"]
+    for name, spec in BUILTIN_PROVIDERS.items():
+        keys = spec.model_dump(exclude_none=True)
+        written = ", ".join(f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in keys.items())
+        lines.append(f"* `{name}`: `{{{written}}}`")
+    return "\n".join([*lines, ""])

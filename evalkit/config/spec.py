@@ -1,0 +1,46 @@
+"""What every section of the config has in common: frozen, unknown keys refused; names and durations."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+__all__ = ["Duration", "Json", "OpenSpec", "Slug", "Spec"]
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+Json = Any
+
+
+def _seconds(value: object) -> object:
+    """Read `90`, `1.5s`, `250ms`, `5m` or `2h` as seconds."""
+    if not isinstance(value, str):
+        return value
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    for unit in ("ms", "s", "m", "h"):
+        number = value.removesuffix(unit)
+        if number != value:
+            try:
+                return float(number) * units[unit]
+            except ValueError:
+                break
+    raise ValueError("a duration is a number of seconds, or a number with ms, s, m or h (90, 1.5s, 5m)")
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+"""Seconds; YAML also takes 250ms, 30s, 5m, 2h."""
+
+
+class Spec(BaseModel):
+    """The common rules of every section: frozen, strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+class OpenSpec(Spec):
+    """A section whose further keys are the options of the plugin it names."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """The keys that belong to the plugin."""
+        return dict(self.model_extra or {})
