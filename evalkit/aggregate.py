@@ -12,7 +12,7 @@ from evalkit.errors import ConfigError
 from evalkit.records import CellResult, Json, MetricResult, Sample, SampleResult
 from evalkit.score_columns import ScoreColumn, ScoreRules
 from evalkit.stats.intervals import Interval
-from evalkit.stats.paired import ItemScores
+from evalkit.stats.pairing import ItemScores
 from evalkit.stats.reducers import check_reducer
 
 __all__ = ["CellTally", "TallySpec", "aggregate_cell"]

@@ -129,7 +129,7 @@ class ChatModel:
         cause = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        kind = FailureKind.REJECTED if _is_permanent(cause) else FailureKind.TRANSIENT
+        kind = FailureKind.ACCESS if _is_untrusted(cause) else FailureKind.TRANSIENT
         return Failure(kind, clean_message(f"no reply: {type(cause).__name__}: {cause}", self._secrets))
 
 
@@ -160,8 +160,9 @@ def _error_body(reply: "httpx2.Response") -> Json:
         return reply.content.decode("utf-8", "replace")
 
 
-def _is_permanent(error: BaseException) -> bool:
-    return isinstance(error, ssl.CertificateError) or type(error).__name__ in {"InvalidUrlClientError", "InvalidURL"}
+def _is_untrusted(error: BaseException) -> bool:
+    """Tell a server whose certificate is not to be trusted: no retry cures it, and no other call fares better."""
+    return isinstance(error, ssl.CertificateError)
 
 
 def _with_first_token(answer: Prediction, first_token_s: float | None) -> Prediction:

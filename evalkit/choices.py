@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import cast
 
 from evalkit.digest import digest_text
 from evalkit.normalize import normalize_text
@@ -40,7 +41,7 @@ def present_choices(sample: Sample, *, shuffle: bool, seed: int = 0) -> Sample:
 
 def _moved(sample: Sample, target: Json, new: dict[int, int]) -> Json:
     if isinstance(target, (list, tuple)):
-        return [_moved(sample, item, new) for item in target]  # pyright: ignore[reportUnknownVariableType]  JSON
+        return [_moved(sample, item, new) for item in cast("list[Json]", target)]
     place = _place(sample, target)
     if place is None:
         return target
@@ -48,12 +49,18 @@ def _moved(sample: Sample, target: Json, new: dict[int, int]) -> Json:
         return new[place]
     if _text_place(sample, target) is not None:
         return target
-    return re.sub(r"[A-Za-z]", LETTERS[new[place]] if target.strip("( [").isupper() else LETTERS[new[place]].lower(), target)
+    return re.sub(
+        r"[A-Za-z]", LETTERS[new[place]] if target.strip("( [").isupper() else LETTERS[new[place]].lower(), target
+    )
 
 
 def _is_choice(sample: Sample) -> bool:
-    items = sample.target if isinstance(sample.target, (list, tuple)) else [sample.target]  # pyright: ignore[reportUnknownVariableType]  JSON
-    return all(_place(sample, item) is not None for item in items)  # pyright: ignore[reportUnknownVariableType]
+    return all(_place(sample, item) is not None for item in _items(sample))
+
+
+def _items(sample: Sample) -> list[Json]:
+    target: Json = sample.target
+    return list(cast("list[Json]", target)) if isinstance(target, (list, tuple)) else [target]
 
 
 def target_letters(sample: Sample) -> tuple[str, ...]:
@@ -65,17 +72,18 @@ def target_letters(sample: Sample) -> tuple[str, ...]:
     Raises:
         TargetError: the target is missing, means no choice, or means two.
     """
-    items: list[Json] = list(sample.target) if isinstance(sample.target, (list, tuple)) else [sample.target]  # pyright: ignore[reportUnknownArgumentType]  JSON
-    places = [_place(sample, item) for item in items]
+    places = [_place(sample, item) for item in _items(sample)]
     if not places or None in places:
         known = f"one of its {len(sample.choices)} choices" if sample.choices else "a letter, and it has no choices"
-        raise TargetError(sample, f"target {sample.target!r} is not {known}; give a letter, an index from 0 or the text")
+        raise TargetError(
+            sample, f"target {sample.target!r} is not {known}; give a letter, an index from 0 or the text"
+        )
     return tuple(sorted({LETTERS[place] for place in places if place is not None}))
 
 
 def ambiguous_index(sample: Sample) -> str | None:
     """Return a remark when the target is a number read as an index although another choice has it as its text."""
-    target = sample.target
+    target: Json = sample.target
     if not isinstance(target, int) or isinstance(target, bool) or not sample.choices:
         return None
     other = _text_place(sample, str(target))

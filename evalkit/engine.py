@@ -89,9 +89,8 @@ class Engine:
         stop: Stop,
         continued: bool,
         on_result: Callable[[Cell, int, SampleResult], None],
-        on_cell_end: Callable[[Cell], None],
     ) -> None:
-        """Call `on_result` for every result with its sample's position, `on_cell_end` when a cell has all of its.
+        """Call `on_result` for every result with its sample's position.
 
         `continued` says that the journal holds answers of an earlier try: they are used even after a stop.
         """
@@ -102,7 +101,6 @@ class Engine:
         self._stop = stop
         self._continued = continued
         self._on_result = on_result
-        self._on_cell_end = on_cell_end
 
     async def run(self) -> None:
         """Answer and score everything, or what was begun before the stop; the rest is recorded as not run.
@@ -163,8 +161,6 @@ class Engine:
             self.progress.prompt_tokens += read
             self.progress.completion_tokens += written
             self.progress.cost_usd += 0.0 if price is None else (read * price.input + written * price.output) / 1e6
-        if cell.done == cell.expected:
-            self._on_cell_end(item.cell)
 
     def _heed(self, prediction: Prediction) -> None:
         failure = prediction.failure

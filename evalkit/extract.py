@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 from evalkit.errors import ConfigError
 from evalkit.jsontext import follow_path, last_json, parse_path
@@ -65,17 +66,20 @@ class Extractor:
 
 
 def _step(written: Json) -> Step:
-    name, argument = written, None
-    if isinstance(written, dict) and len(written) == 1:  # pyright: ignore[reportUnknownArgumentType]  JSON
-        name, argument = next(iter(written.items()))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  JSON
-    if not isinstance(name, str):
-        raise ConfigError(f"extract: {written!r} is not a step; write a name, or one name with its argument")
+    name, argument = (written, None) if isinstance(written, str) else _named(written)
     if name not in _STEPS:
         raise ConfigError(f"extract: no step is called {name!r}{nearest(name, _STEPS)}")
     try:
         return _STEPS[name](argument)
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"extract: step {name!r}: {error}") from None
+
+
+def _named(written: Json) -> tuple[str, Json]:
+    step = cast("dict[str, Json]", written) if isinstance(written, dict) else {}
+    if len(step) != 1:
+        raise ConfigError(f"extract: {written!r} is not a step; write a name, or one name with its argument")
+    return next(iter(step.items()))
 
 
 def _make_strip_reasoning(argument: Json) -> Step:
@@ -91,7 +95,7 @@ def _make_regex(argument: Json) -> Step:
     if unknown:
         raise ValueError(f"no option {unknown[0]!r}{nearest(unknown[0], ('pattern', 'group', 'which', 'ignore_case'))}")
     if not isinstance(options.get("pattern"), str):
-        raise ValueError('it needs a pattern, as in {regex: "Answer: (.*)"}')
+        raise TypeError('it needs a pattern, as in {regex: "Answer: (.*)"}')
     which = _one_of(options.get("which", "last"))
     pattern = compile_pattern(options["pattern"], ignore_case=options.get("ignore_case", False) is True)
     return partial(_regex, pattern, _group(pattern, options.get("group")), last=which == "last")
@@ -133,7 +137,7 @@ def _make_number(argument: Json) -> Step:
 
 def _make_json_path(argument: Json) -> Step:
     if not isinstance(argument, str):
-        raise ValueError('it needs a path, as in {json_path: "$.answer"}')
+        raise TypeError('it needs a path, as in {json_path: "$.answer"}')
     steps = parse_path(argument)
     opening = "{[" if not steps else "{" if isinstance(steps[0], str) else "["
     return partial(_json_path, steps, opening)
@@ -170,8 +174,8 @@ def _boxed(text: str) -> str | None:
     return None
 
 
-_EDGE = " \t\r\n.,;:!?…*_`~\"'“”‘’«»。，、！？；：¿¡"
-_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", "（": "）", "【": "】", "「": "」"}
+_EDGE = " \t\r\n.,;:!?…*_`~\"'“”\u2018\u2019«»。\uff0c、\uff01\uff1f\uff1b\uff1a¿¡"
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", "\uff08": "\uff09", "【": "】", "「": "」"}
 
 
 def _strip_punctuation(text: str) -> str:

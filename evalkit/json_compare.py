@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import TypeGuard
 
 from evalkit.normalize import normalize_text
@@ -23,29 +24,34 @@ class Comparison:
     def is_equal(self, found: Json, target: Json) -> bool:
         """Tell whether the values are equal throughout."""
         if _is_mapping(target):
-            if not _is_mapping(found) or not (found.keys() >= target.keys()):
-                return False
-            if not self.extra_keys and found.keys() != target.keys():
-                return False
-            return all(self.is_equal(found[key], value) for key, value in target.items())
+            return _is_mapping(found) and self._is_same_mapping(found, target)
         if _is_list(target):
-            if not _is_list(found) or len(found) != len(target):
-                return False
-            if self.ignore_order:
-                return len(self._pairs(found, target)) == len(target)
-            return all(self.is_equal(mine, yours) for mine, yours in zip(found, target, strict=True))
+            return _is_list(found) and self._is_same_list(found, target)
         return self._is_same_leaf(found, target)
 
     def count(self, found: Json, target: Json) -> tuple[int, int]:
         """Return how many leaves are equal, of how many in both together; an empty list or object is one leaf."""
         if _is_mapping(target) and target:
-            mine = found if _is_mapping(found) else {}
+            mine: Mapping[str, Json] = found if _is_mapping(found) else {}
             extra = 0 if self.extra_keys else sum(_leaves(value) for key, value in mine.items() if key not in target)
-            counts = [self.count(mine[key], value) if key in mine else (0, _leaves(value)) for key, value in target.items()]
+            counts = [
+                self.count(mine[key], value) if key in mine else (0, _leaves(value)) for key, value in target.items()
+            ]
             return sum(right for right, _ in counts), extra + sum(total for _, total in counts)
         if _is_list(target) and target:
             return self._count_list(found if _is_list(found) else [], target)
         return int(self.is_equal(found, target)), 1
+
+    def _is_same_mapping(self, found: Mapping[str, Json], target: Mapping[str, Json]) -> bool:
+        has_keys = found.keys() >= target.keys() if self.extra_keys else found.keys() == target.keys()
+        return has_keys and all(self.is_equal(found[key], value) for key, value in target.items())
+
+    def _is_same_list(self, found: list[Json], target: list[Json]) -> bool:
+        if len(found) != len(target):
+            return False
+        if self.ignore_order:
+            return len(self._pairs(found, target)) == len(target)
+        return all(self.is_equal(mine, yours) for mine, yours in zip(found, target, strict=True))
 
     def _count_list(self, found: list[Json], target: list[Json]) -> tuple[int, int]:
         if self.ignore_order:
@@ -68,34 +74,12 @@ class Comparison:
         return filled
 
     def _pairs(self, found: list[Json], target: list[Json]) -> dict[int, int]:
-        """Return a largest pairing of equal items, target's place to found's (augmenting paths)."""
+        """Return a largest pairing of equal items, target's place to found's."""
         equal = [[place for place, item in enumerate(found) if self.is_equal(item, value)] for value in target]
         owner: dict[int, int] = {}
-        for start in range(len(target)):
-            self._augment(start, equal, owner)
+        for place in range(len(target)):
+            _augment(place, equal, owner, set())
         return {mine: place for place, mine in owner.items()}
-
-    @staticmethod
-    def _augment(start: int, equal: list[list[int]], owner: dict[int, int]) -> None:
-        came_from: dict[int, int] = {}
-        waiting = [start]
-        while waiting:
-            current = waiting.pop()
-            for place in equal[current]:
-                if place in came_from:
-                    continue
-                came_from[place] = current
-                if place in owner:
-                    waiting.append(owner[place])
-                    continue
-                while True:  # turn the path round: each on it takes the place it came by
-                    mine = came_from[place]
-                    previous = next((taken for taken, who in owner.items() if who == mine), None)
-                    owner[place] = mine
-                    if mine == start or previous is None:
-                        return
-                    place = previous
-        return
 
     def _is_same_leaf(self, found: Json, target: Json) -> bool:
         if _is_number(found) and _is_number(target):
@@ -105,9 +89,20 @@ class Comparison:
         return type(found) is type(target) and bool(found == target)
 
     def _is_close(self, found: float, target: float) -> bool:
-        if not self.tolerance:
+        if not self.tolerance or not (isfinite(found) and isfinite(target)):
             return False
         return abs(Decimal(repr(found)) - Decimal(repr(target))) <= Decimal(repr(self.tolerance))
+
+
+def _augment(mine: int, equal: list[list[int]], owner: dict[int, int], tried: set[int]) -> bool:
+    """Find a place for `mine`, moving earlier ones on where they have another (augmenting paths)."""
+    for place in equal[mine]:
+        if place not in tried:
+            tried.add(place)
+            if place not in owner or _augment(owner[place], equal, owner, tried):
+                owner[place] = mine
+                return True
+    return False
 
 
 class _Missing:

@@ -2,11 +2,12 @@
 
 import json
 import re
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import NoReturn, cast
 
 from evalkit.records import Json
 
-__all__ = ["follow_path", "last_json", "parse_path"]
+__all__ = ["follow_path", "last_json", "parse_path", "whole_json"]
 
 _STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\[(-?\d+)\]|\[\"([^\"]+)\"\]|\['([^']+)'\]")
 _OPENING = {"{": re.compile(r"\{"), "[": re.compile(r"\["), "{[": re.compile(r"[{\[]")}
@@ -40,6 +41,18 @@ def last_json(text: str, opening: str = "{[") -> Json:
     return found[0]
 
 
+def whole_json(text: str) -> Json:
+    """Return the JSON value that `text` is.
+
+    Raises:
+        ValueError: it is none, or holds NaN or Infinity.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("the JSON value is nested too deep") from None
+
+
 def parse_path(path: str) -> tuple[str | int, ...]:
     """Return the steps of a path such as `$.a.b[0]` or `$["a b"][-1]`.
 
@@ -63,7 +76,7 @@ def follow_path(value: Json, steps: tuple[str | int, ...]) -> Json:
         LookupError: there is nothing there.
     """
     for step in steps:
-        if not isinstance(value, dict if isinstance(step, str) else list):
-            raise LookupError(f"nothing at {step!r}")
-        value = value[step]
+        kind = dict if isinstance(step, str) else list
+        inner: Mapping[str | int, Json] = cast("Mapping[str | int, Json]", value) if isinstance(value, kind) else {}
+        value = inner[step]
     return value

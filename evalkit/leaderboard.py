@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from evalkit.records import CellResult, Json, MetricResult
 from evalkit.stats.distributions import normal_quantile
-from evalkit.stats.paired import ItemScores, PairedDifference, pair_items, paired_difference
+from evalkit.stats.paired import PairedDifference, paired_difference
+from evalkit.stats.pairing import ItemScores, pair_items
 from evalkit.stats.ranks import PairTest, Ranking, pairs_to_test, rank_intervals
 
 __all__ = ["Leaderboard", "PairResult", "TieFacts", "build_leaderboard", "primary_metric"]

@@ -5,17 +5,17 @@ import unicodedata
 
 __all__ = ["stated_letters"]
 
-# An upper-case letter standing alone; A and I only where they cannot be words; lower case only where marked as an option.
+# An upper-case letter standing alone (A and I only where they cannot be words), a lower-case one marked as an option.
 _WORD = r"(?:and|or|because|since|as|is|are|with)\b"
-_UPPER = rf"(?:[A-Z](?!['’_]?[A-Za-z\d])(?!-\w)(?:(?<![AI])|(?![ \t]{{1,3}}(?!{_WORD})[a-z])))"
-_LOWER = r"(?:[a-z](?=[*_`\"'’$\]}]{0,5}(?:[).:]|[ \t]{0,5}$)))"
-_LETTER = rf"(?:(?<![A-Za-z\d])(?<!\w['’])(?:{_UPPER}|{_LOWER}))"
-_OPEN = r"[\s*_`\"'“‘$(\[{<\\]*+"
-_JOIN = rf"[ )\]*_`\"'”’$}}.]*+(?:[,;&/]|(?:and|or)\b){_OPEN}(?:(?:and|or)\b{_OPEN})?"
+_UPPER = rf"(?:[A-Z](?!['\u2019_]?[A-Za-z\d])(?!-\w)(?:(?<![AI])|(?![ \t]{{1,3}}(?!{_WORD})[a-z])))"
+_LOWER = r"(?:[a-z](?=[*_`\"'\u2019$\]}]{0,5}(?:[).:]|[ \t]{0,5}$)))"
+_LETTER = rf"(?:(?<![A-Za-z\d])(?<!\w['\u2019])(?:{_UPPER}|{_LOWER}))"
+_OPEN = r"[\s*_`\"'“\u2018$(\[{<\\]*+"
+_JOIN = rf"[ )\]*_`\"'”\u2019$}}.]*+(?:[,;&/]|(?:and|or)\b){_OPEN}(?:(?:and|or)\b{_OPEN})?"
 _LIST = rf"({_LETTER}(?:{_JOIN}{_LETTER})*+)"
 # Words and marks that may stand between "answer" and its letter: one possessive loop, so that time stays linear.
 _BETWEEN = (
-    r"(?:[\s*_`\"'“‘$(\[{<>:=–—-]|\\[a-z]++"
+    r"(?:[\s*_`\"'“\u2018$(\[{<>:=\u2013—-]|\\[a-z]++"
     r"|(?i:is|are|would\s+be|should\s+be|must\s+be|ist|est|es|therefore|thus|hence|clearly|definitely|indeed|probably"
     r"|most|likely|then|simply|the|correct|option|choice|letter|either|both)\b|[是为はé])*+"
 )
@@ -31,12 +31,12 @@ _ANSWER = re.compile(
 _CORRECT = re.compile(rf"{_LIST}[)*_`\"]{{0,4}}\s(?:is|are)\s(?:the\s)?(?:correct|right|best)\b", re.MULTILINE)
 _BOX = "\\boxed{"
 _BOXED = re.compile(rf"\\boxed\{{(?:{_OPEN}(?:text|math)(?:bf|rm|tt)?)?{_OPEN}{_LIST}", re.MULTILINE)
-_ALONE = re.compile(rf"[>#\-\s]*+{_OPEN}(?:(?i:option|choice)\s)?{_OPEN}{_LIST}[\s)\]*_`\"'”’$}}>.!]*+")
-_START = re.compile(r"[*_`\"(\[]{0,4}([A-Za-z])(?:[*_`]{0,3}[).:\]][*_`]{0,3}|[*_`]{1,3})(?=\s|$)")
+_ALONE = re.compile(rf"[>#\-\s]*+{_OPEN}(?:(?i:option|choice)\s)?{_OPEN}{_LIST}[\s)\]*_`\"'”\u2019$}}>.!]*+")
+_START = re.compile(r"[*_`\"(\[]{0,4}([A-Za-z])(?:[*_`]{0,3}[).:\]][*_`]{0,3}|[*_`]{1,3})(?=\s|$)(?!\s{1,3}(?:and|or)\b)")
 _IN_BRACKETS = re.compile(r"(?<!\w)\(([A-Za-z])\)")
-_OPTION = re.compile(r"(?i:\b(?:option|choice)\s)[*_`\"'(]{0,4}([A-Z])(?!['’]?\w)")
+_OPTION = re.compile(r"(?i:\b(?:option|choice)\s)[*_`\"'(]{0,4}([A-Z])(?!['\u2019]?\w)")
 _ANY = re.compile(_LETTER, re.MULTILINE)
-_ONE = re.compile(r"(?<![A-Za-z\d])(?<!\w['’])[A-Za-z](?!['’_]?[A-Za-z\d])")
+_ONE = re.compile(r"(?<![A-Za-z\d])(?<!\w['\u2019])[A-Za-z](?!['\u2019_]?[A-Za-z\d])")
 _LINE_CHARS = 80
 
 

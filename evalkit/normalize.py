@@ -8,7 +8,6 @@ __all__ = ["find_numbers", "last_number", "normalize_text", "parse_number"]
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUPERSCRIPT_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]++")
-_MARK = re.compile(r"[^\w\s]|_")
 _GROUPING = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _IN_NUMBER = re.compile(r"(?<=\d)[.,/:-](?=\d)|(?<![\w.])-(?=\.?\d)")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
@@ -46,7 +45,7 @@ def _without_punctuation(text: str) -> str:
     while True:
         text = _GROUPING.sub("", text)
         kept = {found.start() for found in _IN_NUMBER.finditer(text)}
-        shorter = _MARK.sub(lambda mark: mark[0] if mark.start() in kept or not _is_removed(mark[0]) else "", text)
+        shorter = "".join(char for place, char in enumerate(text) if place in kept or not _is_removed(char))
         if shorter == text:
             return text
         text = shorter
@@ -60,24 +59,24 @@ def _is_removed(mark: str) -> bool:
 # as what it is and not as its last piece; `parse_number` then understands it or says None. No token crosses a line.
 _GAP = r"[^\S\n]"
 _SIGN = r"[-+\u2212\u2013\uff0d]"
-_CURRENCY = r"(?:\\?[$€£¥₹₩₽￥＄]|(?:USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|CHF|US\$|Rs\.?))"
+_CURRENCY = r"(?:\\?[$€£¥₹₩₽￥\uff04]|(?:USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|CHF|US\$|Rs\.?))"
 _GROUP_SPACE = "\u00a0\u202f\u2009'\u2019_"
 _DIGITS = rf"\d++(?:[.,{_GROUP_SPACE}]\d++)*+"
-_TIMES_TEN = rf"{_GAP}?(?:x|\*|×|·|\\times|\\cdot){_GAP}?10{_GAP}?"
+_TIMES_TEN = rf"{_GAP}?(?:x|\*|\u00d7|·|\\times|\\cdot){_GAP}?10{_GAP}?"
 _EXPONENT = rf"(?:[eE]{_SIGN}?\d++|{_TIMES_TEN}(?:(?:\^|\*\*){_GAP}?\{{?{_SIGN}?\d++\}}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++))"
 _PLAIN = rf"(?:{_DIGITS}|(?<!\.)\.\d++){_EXPONENT}?"
 _POWER = r"(?:\^\{?-?\d++\}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]++)"
-_CHAIN = rf"(?:(?:[-/:*+x×÷\u2212\u2013]|\\div)[$€£]?(?:{_DIGITS}|\.\d++)|{_POWER})"
+_CHAIN = rf"(?:(?:[-/:*+x\u00d7÷\u2212\u2013]|\\div)[$€£]?(?:{_DIGITS}|\.\d++)|{_POWER})"
 _SCALE = rf"(?:{_GAP}?(?:thousand|million|billion|trillion)\b|k\b|(?:bn|[KMB])\b)"
-_PERCENT = rf"(?:{_GAP}?\\?[%％])?"
+_PERCENT = rf"(?:{_GAP}?\\?[%\uff05])?"
 _TOKEN = re.compile(
-    rf"(?:(?<![\w)\]}}%.]){_SIGN})?"
+    rf"(?:(?<![\w)\]}}%.]){_SIGN}|(?:(?<=[=:(])|(?<=[=:(] )){_SIGN} )?"
     rf"(?:(?<![A-Za-z]){_CURRENCY}{_GAP}?{_SIGN}?|(?<![A-Za-z\d])(?<![A-Za-z\d]_))"
     rf"(?:\\[dt]?frac\{{-?\d++\}}\{{\d++\}}|\d++{_GAP}\d++/\d++(?![/\d])|{_PLAIN}{_CHAIN}*+)"
     rf"{_SCALE}?{_PERCENT}"
 )
 _READ = re.compile(
-    rf"(?P<sign>{_SIGN})?(?P<currency>{_CURRENCY})?\s*(?P<inner>{_SIGN})?"
+    rf"(?:(?P<sign>{_SIGN}) ?)?(?P<currency>{_CURRENCY})?\s*(?P<inner>{_SIGN})?"
     rf"(?:\\[dt]?frac\{{(?P<above>-?\d+)\}}\{{(?P<below>\d+)\}}"
     rf"|(?:(?P<whole>\d+)\s)?(?P<top>\d+)/(?P<bottom>\d+)"
     rf"|(?P<digits>{_DIGITS}|\.\d+)(?P<exponent>{_EXPONENT})?)"
@@ -113,10 +112,10 @@ def last_number(text: str) -> str | None:
 
 
 def parse_number(text: str, *, decimal_comma: bool = False) -> Decimal | None:
-    """Return the one number that `text` is, exactly, or None when it is none, several or ambiguous.
+    r"""Return the one number that `text` is, exactly, or None when it is none, several or ambiguous.
 
     Understood: 1,234.5 · 1 234 (no-break spaces) · -5 (also U+2212) · $18 · 45% (a percent sign is a unit: 45) ·
-    18 apples · 3/4 and 1 3/4 (divided to 60 digits) · \\frac{3}{4} · 1.5e3 · 1.5 x 10^3 · 2 million · $80k · "18.".
+    18 apples · 3/4 and 1 3/4 (divided to 60 digits) · \frac{3}{4} · 1.5e3 · 1.5 x 10^3 · 2 million · $80k · "18.".
     None: 1,5 (a decimal comma? say decimal_comma) · 12/25/1937 · 10:30 · 3-5 · 2^10 · several numbers · words before.
     """
     text = text.strip()
@@ -137,7 +136,9 @@ def _value(part: dict[str, str | None], *, decimal_comma: bool) -> Decimal | Non
     if part["digits"]:
         number = _decimal(part["digits"], part["exponent"] or "", shift, decimal_comma=decimal_comma)
     else:
-        number = _quotient(part["whole"] or "0", part["above"] or part["top"] or "", part["below"] or part["bottom"] or "")
+        number = _quotient(
+            part["whole"] or "0", part["above"] or part["top"] or "", part["below"] or part["bottom"] or ""
+        )
         number = number and number.scaleb(shift, _WIDE)
     negative = (part["sign"] or part["inner"] or "+") != "+"
     return number.copy_negate() if negative and number is not None else number

@@ -5,7 +5,7 @@ from functools import lru_cache
 from re import _parser  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 from typing import Any
 
-__all__ = ["MAX_CHARS", "compile_pattern", "search"]
+__all__ = ["MAX_CHARS", "compile_pattern", "node_chars", "parse_tree", "search"]
 
 MAX_CHARS = 100_000
 """Characters that a pattern of a config reads; a longer text is an error of that scorer, never a cut text."""
@@ -26,7 +26,7 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> re.Pattern[st
     flags = re.MULTILINE | (re.IGNORECASE if ignore_case else 0)
     try:
         compiled = re.compile(pattern, flags)
-        tree: Any = _parser.parse(pattern, flags)
+        tree = parse_tree(pattern, flags)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
     if _has_open_loop(tree):
@@ -35,6 +35,11 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> re.Pattern[st
             "Write the inner or outer one possessive (++ or *+), or put a fixed character between the rounds"
         )
     return compiled
+
+
+def parse_tree(pattern: str, flags: int = 0) -> Any:
+    """Return the nodes of a pattern as Python's own parser gives them: pairs of operation and argument."""
+    return _parser.parse(pattern, flags)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def search(pattern: re.Pattern[str], text: str, *, last: bool) -> re.Match[str] | None:
@@ -102,7 +107,7 @@ def _separates(part: tuple[str, Any], inner: frozenset[str]) -> bool:
     name, argument = part
     if name in {*_REPEATS, "POSSESSIVE_REPEAT"}:
         return argument[0] > 0 and not _chars(argument[-1]) & inner
-    chars = _single(name, argument)
+    chars = node_chars(name, argument)
     return chars is not None and not chars & inner
 
 
@@ -126,13 +131,13 @@ def _chars(body: Any) -> frozenset[str]:
             if name in {*_REPEATS, "POSSESSIVE_REPEAT"}:
                 found |= _chars(argument[-1])
                 continue
-            single = _single(name, argument)
+            single = node_chars(name, argument)
             found |= frozenset(_PROBES) if single is None else single
     return frozenset(found)
 
 
-def _single(name: str, argument: Any) -> frozenset[str] | None:
-    """Return the probe characters one node matches, None for a node that is not one character."""
+def node_chars(name: str, argument: Any) -> frozenset[str] | None:
+    """Return which of some typical characters one node matches, None for a node that is not one character."""
     if name == "LITERAL":
         return frozenset({chr(argument)})
     if name == "ANY":

@@ -1,22 +1,21 @@
 """Config and datasets to a Plan: every cell, what each call of it sends, and the digests that name it."""
 
-import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
-from evalkit.dataset import Dataset
-from evalkit.prompt import PromptTemplate, present_choices, select_shots
-from evalkit.scoring import BoundScorer, bind_scorer
-
+from evalkit.config.expand import models_of
 from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, PromptSpec, ProviderSpec
+from evalkit.dataset import Dataset
 from evalkit.digest import digest_json, digest_text
 from evalkit.errors import ConfigError
+from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.protocols import Provider
 from evalkit.records import CallKey, Json, Request, Sample
 from evalkit.registry import Registry
+from evalkit.scoring import BoundScorer, bind_scorer
 
 __all__ = ["Cell", "Plan", "make_plan", "sample_part"]
 
@@ -76,7 +75,7 @@ class Cell:
             "scorers": digest_json(scorers),
             "extraction": digest_json({name: identity.get("extract") for name, identity in scorers.items()}),
             "judge": None,
-            "reducer": _reducer_name(self.evaluation.reduce),
+            "reducer": _reducer_name(self.evaluation),
             "on_error": ",".join(f"{k}={v}" for k, v in self.evaluation.on_error.model_dump().items()),
         }
         return {"digest": digest_json(parts), **parts}
@@ -107,7 +106,7 @@ class Cell:
             "prompt": self.prompt.digest,
             "dataset": self.dataset.name,
             "trials": self.evaluation.trials,
-            "reduce": _reducer_name(self.evaluation.reduce),
+            "reduce": _reducer_name(self.evaluation),
             "on_error": self.evaluation.on_error.model_dump(),
             "scorers": list(self.evaluation.scorers),
         }
@@ -206,29 +205,20 @@ def make_plan(
     Raises:
         ConfigError: a plugin's options do not fit, or a prompt does not compile.
     """
-    scorer_registry, provider_registry = Registry("evalkit.scorers"), Registry("evalkit.providers")
+    registry = Registry("evalkit.scorers")
     used = {name for evaluation in config.evaluations for name in evaluation.scorers}
     scorers = {
-        name: bind_scorer(name, spec, scorer_registry, base_dir=base_dir)
+        name: bind_scorer(name, spec, registry, base_dir=base_dir)
         for name, spec in config.scorers.items()
         if name in used
     }
-    specs = {
-        name: config.providers.get(name) or BUILTIN_PROVIDERS[name]
-        for name in {model.provider for model in config.models}
-    }
-    providers: dict[str, Provider] = {}
-    for name, spec in sorted(specs.items()):
-        fields = provider_registry.plugin(spec.use).__dataclass_fields__
-        where = {"base_dir": str(base_dir)} if "base_dir" in fields else {}
-        provider = provider_registry.build(spec.use, {**spec.options, **where})
-        if not isinstance(provider, Provider):
-            raise ConfigError(f"providers.{name}: {spec.use!r} is not a provider")
-        providers[name] = provider
+    named = sorted({model.provider for model in config.models})
+    specs = {name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in named}
+    providers = {name: _provider(name, spec, base_dir) for name, spec in specs.items()}
     cells = tuple(
         _cell(config, evaluation, model, datasets=datasets, scorers=scorers, provider=providers[model.provider])
         for evaluation in config.evaluations
-        for model in _models_of(evaluation, config.models)
+        for model in models_of(evaluation, config.models)
     )
     return Plan(config, cells, datasets, scorers, providers, specs, base_dir, profile)
 
@@ -238,10 +228,13 @@ def sample_part(sample_id: str, count: int) -> int:
     return int(digest_text(sample_id)[:16], 16) % count
 
 
-def _models_of(evaluation: EvaluationSpec, models: list[ModelSpec]) -> list[ModelSpec]:
-    if evaluation.models is None:
-        return [model for model in models if model.role == "candidate"]
-    return [m for m in models if any(fnmatch.fnmatchcase(m.label, wanted) for wanted in evaluation.models)]
+def _provider(name: str, spec: ProviderSpec, base_dir: Path) -> Provider:
+    registry = Registry("evalkit.providers")
+    takes_folder = any(field.name == "base_dir" for field in fields(registry.plugin(spec.use)))
+    provider = registry.build(spec.use, {**spec.options, **({"base_dir": str(base_dir)} if takes_folder else {})})
+    if not isinstance(provider, Provider):
+        raise ConfigError(f"providers.{name}: {spec.use!r} is not a provider")
+    return provider
 
 
 def _cell(
@@ -268,5 +261,6 @@ def _cell(
     )
 
 
-def _reducer_name(reduce: str | Mapping[str, int]) -> str:
+def _reducer_name(evaluation: EvaluationSpec) -> str:
+    reduce = evaluation.reduce
     return reduce if isinstance(reduce, str) else ",".join(f"{name}:{k}" for name, k in reduce.items())

@@ -1,12 +1,9 @@
 """A sample and a template to the messages that are sent; few-shot samples are put before it."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
 
 from evalkit.choices import LETTERS, present_choices, target_letters
 from evalkit.config.schema import MessageSpec, PromptSpec
@@ -14,47 +11,24 @@ from evalkit.digest import digest_json
 from evalkit.errors import ConfigError
 from evalkit.few_shot import select_shots
 from evalkit.records import Json, Message, Sample
-from evalkit.registry import nearest
-from evalkit.targets import target_texts
+from evalkit.targets import TargetError, target_texts
+from evalkit.templates import SAMPLE_VARIABLES, compile_template, render_template, template_variables
 
 __all__ = ["DEFAULT_TEMPLATE", "SAMPLE_VARIABLES", "PromptTemplate", "present_choices", "select_shots"]
 
 DEFAULT_TEMPLATE = "{{ input }}"
 """The prompt when none is written: the input alone, or the sample's own messages where it has some."""
 
-SAMPLE_VARIABLES = frozenset({"choices", "id", "input"})
-"""What a template sees of every sample beside the columns of its row; these win over columns of the same name."""
-
 _CHOICE_TEMPLATE = "{{ letter }}. {{ choice }}"
 
 
-class _Choices(tuple[str, ...]):
+class _Choices(tuple[str, ...]):  # noqa: SLOT001  a tuple cannot have slots with a value
     """The texts of the choices: a sequence for loops, the formatted list when written out."""
 
     text: str
 
     def __str__(self) -> str:
         return self.text
-
-
-class _NullError(TypeError):
-    """A template wrote a value that is null."""
-
-
-def _write(value: object) -> object:
-    """Write what a template outputs: text as it is, lists and mappings as JSON, null not at all."""
-    if isinstance(value, str) or (isinstance(value, (int, float, _Choices)) and not isinstance(value, bool)):
-        return value
-    if value is None:
-        raise _NullError("a value is null; write {{ name or '' }} if it may be")
-    if isinstance(value, (bool, list, tuple, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return value
-
-
-_environment = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False, finalize=_write
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +45,12 @@ class PromptTemplate:
     _parts: tuple[tuple[str, Template], ...] = field(default=(), repr=False, compare=False)
     _choice: Template | None = field(default=None, repr=False, compare=False)
     _is_default: bool = field(default=False, repr=False, compare=False)
+    _drops_system: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
-    def compile(cls, prompt: str | Sequence[MessageSpec] | PromptSpec, *, system: str | None = None) -> "PromptTemplate":
+    def compile(
+        cls, prompt: str | Sequence[MessageSpec] | PromptSpec, *, system: str | None = None
+    ) -> "PromptTemplate":
         """Return the compiled prompt.
 
         `system` is the model's own system prompt, sent as it is; it wins over every system message of the prompt,
@@ -85,8 +62,8 @@ class PromptTemplate:
         spec = _spec(prompt)
         sources = _sources(spec, system)
         choice_source = spec.choices_format or _CHOICE_TEMPLATE
-        names = {name for _, source in sources for name in _names(source)}
-        stray = _names(choice_source) - {"letter", "choice"}
+        names = {name for _, source in sources for name in template_variables(source)}
+        stray = template_variables(choice_source) - {"letter", "choice"}
         if stray:
             raise ConfigError(f"prompt: choices_format knows letter and choice only, not {', '.join(sorted(stray))}")
         if "target" in names:
@@ -95,9 +72,10 @@ class PromptTemplate:
             variables=frozenset(names),
             digest=digest_json(spec.model_dump(mode="json")),
             system=system or None,
-            _parts=tuple((role, _compiled(source)) for role, source in sources),
-            _choice=None if spec.choices_format is None else _compiled(choice_source),
-            _is_default=[_is_input(source) for role, source in sources if role != "system"] == [True],
+            _parts=tuple((role, compile_template(source)) for role, source in sources),
+            _choice=None if spec.choices_format is None else compile_template(choice_source),
+            _is_default=[(role, _is_input(source)) for role, source in sources if role != "system"] == [("user", True)],
+            _drops_system=system is not None,
         )
 
     def render(self, sample: Sample, shots: Sequence[Sample] = ()) -> tuple[Message, ...]:
@@ -108,11 +86,14 @@ class PromptTemplate:
         Raises:
             ConfigError: a template cannot be rendered; the message names the sample and the variable.
         """
-        own = self._turns(sample)
-        lead = [Message("system", self.system)] if self.system else [turn for turn in own if turn.role == "system"]
-        turns = [turn for turn in own if turn.role != "system"]
+        turns = self._turns(sample)
+        if self._drops_system:
+            turns = [turn for turn in turns if turn.role != "system"]
+        lead = [Message("system", self.system)] if self.system else []
         if not shots:
             return (*lead, *turns)
+        while turns and turns[0].role == "system":
+            lead.append(turns.pop(0))
         examples: list[Message] = []
         for shot in shots:
             examples.extend(turn for turn in self._turns(shot) if turn.role != "system")
@@ -131,17 +112,21 @@ class PromptTemplate:
         return tuple(sorted(suspects)) if len(distinct) > 1 else ()
 
     def _turns(self, sample: Sample) -> list[Message]:
-        parts, own = self._parts, list[Message]()
-        if self._is_default and sample.messages is not None:
+        parts, own = self._parts, self._own_turns(sample)
+        if own:
             parts = tuple(part for part in parts if part[0] == "system")
-            own = [turn for turn in sample.messages if not parts or turn.role != "system"]
-        elif self._is_default and isinstance(sample.input, (str, list)):
-            parts = tuple(part for part in parts if part[0] == "system")
-            own = [Message("user", sample.input)]
-        if not parts:
-            return own
+            if not parts:
+                return own
+            own = [turn for turn in own if turn.role != "system"]
         context = self._context(sample)
-        return [*(Message(role, _render(template, context, sample)) for role, template in parts), *own]
+        return [*(Message(role, render_template(template, context, sample)) for role, template in parts), *own]
+
+    def _own_turns(self, sample: Sample) -> list[Message]:
+        """Return what the default prompt sends as it is: the sample's messages, or its input."""
+        if self._is_default and sample.messages is not None:
+            return list(sample.messages)
+        question: Json = sample.input
+        return [Message("user", question)] if self._is_default and isinstance(question, (str, list)) else []
 
     def _context(self, sample: Sample) -> dict[str, Json]:
         fields = sample.fields
@@ -165,7 +150,9 @@ class PromptTemplate:
             lines = [f"{letter}. {text}" for letter, text in zip(LETTERS, texts, strict=False)]
         else:
             pairs = zip(LETTERS, texts, strict=False)
-            lines = [_render(self._choice, {"letter": letter, "choice": text}, sample) for letter, text in pairs]
+            lines = [
+                render_template(self._choice, {"letter": letter, "choice": text}, sample) for letter, text in pairs
+            ]
         shown.text = "\n".join(lines)
         return shown
 
@@ -204,45 +191,5 @@ def _answer(shot: Sample) -> str:
         if shot.choices and not isinstance(shot.target, str):
             return ", ".join(target_letters(shot))
         return target_texts(shot)[0]
-    except ValueError as error:
+    except TargetError as error:
         raise ConfigError(f"prompt: a few-shot sample cannot be shown: {error}") from None
-
-
-def _render(template: Template, context: Mapping[str, Json], sample: Sample) -> str:
-    try:
-        return template.render(context)
-    except UndefinedError as error:
-        raise ConfigError(f"prompt: sample {sample.id!r}: {error.message}{_hint(error, sample)}") from None
-    except _NullError as error:
-        nulls = sorted(name for name, value in context.items() if value is None)
-        raise ConfigError(f"prompt: sample {sample.id!r}: {', '.join(nulls) or 'an expression'}: {error}") from None
-    except TemplateError as error:
-        raise ConfigError(f"prompt: sample {sample.id!r}: {error}") from None
-    except ConfigError:
-        raise
-    except Exception as error:  # noqa: BLE001  a filter may raise anything on a value it does not expect
-        raise ConfigError(f"prompt: sample {sample.id!r}: {type(error).__name__}: {error}") from None
-
-
-def _hint(error: UndefinedError, sample: Sample) -> str:
-    message = error.message or ""
-    if not message.endswith("is undefined"):
-        return ""
-    word = message.split("'")[1] if "'" in message else message
-    if word == "choices":
-        return "; the dataset has no choices, set fields.choices"
-    return nearest(word, {*SAMPLE_VARIABLES, *sample.fields} - {"target"})
-
-
-@lru_cache(maxsize=256)
-def _names(source: str) -> frozenset[str]:
-    try:
-        return frozenset(meta.find_undeclared_variables(_environment.parse(source)))
-    except TemplateSyntaxError as error:
-        raise ConfigError(f"prompt: line {error.lineno} of the template: {error.message}") from None
-
-
-@lru_cache(maxsize=256)
-def _compiled(source: str) -> Template:
-    _names(source)
-    return _environment.from_string(source)

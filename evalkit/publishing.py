@@ -32,12 +32,19 @@ class Publisher:
     """One child process that follows a run folder into Weave. It can fail; it cannot hurt the run."""
 
     def __init__(
-        self, folder: RunFolder, process: asyncio.subprocess.Process, *, deadline_s: float, secrets: tuple[str, ...]
+        self,
+        folder: RunFolder,
+        process: asyncio.subprocess.Process,
+        *,
+        target: Mapping[str, str],
+        deadline_s: float,
+        secrets: tuple[str, ...],
     ) -> None:
         """Use `start`."""
         self.rows = 0
         self._folder = folder
         self._process = process
+        self._target = target
         self._deadline_s = deadline_s
         self._secrets = secrets
         self._progress = asyncio.Event()
@@ -62,7 +69,8 @@ class Publisher:
         session of its own, so that Ctrl-C misses it, and only the variables that its backend needs.
         """
         env = os.environ if environment is None else environment
-        target = backend or folder.load().plan["weave"]["backend"]
+        planned = folder.load().plan["weave"]
+        target = {"backend": backend or planned["backend"], "project": project or planned["project"]}
         options = {"--backend": backend, "--project": project, "--store": store or _store_path(folder.path, env)}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -75,10 +83,10 @@ class Publisher:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             limit=_LINE_LIMIT,
-            env=child_environment(target, env),
+            env=child_environment(target["backend"], env),
         )
         secrets = tuple(value for name, value in env.items() if "KEY" in name.upper() and len(value) >= _KEY_LENGTH)
-        return cls(folder, process, deadline_s=deadline_s, secrets=secrets)
+        return cls(folder, process, target=target, deadline_s=deadline_s, secrets=secrets)
 
     @property
     def pid(self) -> int:
@@ -160,9 +168,7 @@ class Publisher:
         return _KEY.sub("[key]", text)
 
     def _nothing_published(self) -> dict[str, Json]:
-        target = self._folder.load().plan["weave"]
-        named = {"backend": target["backend"], "project": target["project"]}
-        return {**named, "evaluations": {}, "calls": {}, "leaderboard": None, "verified": False, "error": None}
+        return {**self._target, "evaluations": {}, "calls": {}, "leaderboard": None, "verified": False, "error": None}
 
 
 def _store_path(run: Path, environment: Mapping[str, str]) -> Path:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
+from evalkit.pages import make_files
 from evalkit.publishing import Publisher
-from evalkit.report.build import write_report
-from evalkit.samples_table import write_samples
 from evalkit.scoring import aclose_scorers
 
 from evalkit.engine import Engine, Lane, Progress
@@ -117,14 +116,17 @@ class _Conductor:
                 if publisher is not None:
                     await publisher.finish(complete=False)
                 raise
-        run, messages = finish_run(self.plan, dataclasses.replace(self.run, **counted), self.tallies, self.stop)
+            run, messages = finish_run(self.plan, dataclasses.replace(self.run, **counted), self.tallies, self.stop)
+            for cell in run.cells if run.status == "complete" else ():
+                journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
-        written = asyncio.create_task(asyncio.to_thread(self._write_files))
+        making = asyncio.create_task(make_files(self.folder))
         if publisher is not None:
             run = dataclasses.replace(run, weave=await publisher.finish(complete=run.status == "complete"))
             self.folder.replace_weave(run.weave)
-        await written
-        return RunEnd(self.folder, run, _exit_code(run, self.stop), messages)
+        broken = await making
+        exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
+        return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
 
     async def _start_publisher(self) -> Publisher | None:
         if self.run.plan["weave"]["backend"] == "off" or self.plan.part is not None:
@@ -156,13 +158,7 @@ class _Conductor:
             stop=self.stop,
             continued=self.continued,
             on_result=lambda cell, position, result: self.tallies[cell.key].add(position, result),
-            on_cell_end=lambda cell: journal.put_cell(cell.key, encode_cell(self.tallies[cell.key].finish())),
         )
-
-    def _write_files(self) -> None:
-        if self.plan.config.report.parquet:
-            write_samples(self.folder)
-        write_report(self.folder, self.plan.config.report)
 
 
 def _exit_code(run: RunResult, stop: Stop) -> ExitCode:

@@ -35,6 +35,7 @@ _ADVICE = {
     "region": "the endpoint serves only some countries: "
     "https://docs.coreweave.com/docs/policies/terms-of-service/terms-of-use#geographic-restrictions",
     "model": "`evalkit models` lists what the endpoint serves",
+    "redirect": "put the address that it redirects to in base_url",
     "personal": "create a team and name it in weave.project as team/project",
 }
 
@@ -82,6 +83,7 @@ _PERMANENT = _words(
 )
 
 _RULES = (
+    _Rule(frozenset(range(300, 400)), _ANY, FailureKind.ACCESS, "redirect"),
     _Rule({403, 429}, _words("personal (?:account|entit)"), FailureKind.ACCESS, "personal"),
     _Rule({429}, _PER_TIME, FailureKind.THROTTLE),
     _Rule({429}, _QUOTA, FailureKind.QUOTA),

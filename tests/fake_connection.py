@@ -1,7 +1,8 @@
-"""One connection of the fake endpoint: HTTP/1.1 by hand, a request to its reply or its fault, and the book of it all."""
+"""One connection of the fake endpoint: HTTP/1.1 by hand, a request to its reply or its fault, and the book of it."""
 
 import asyncio
 import json
+import time
 from collections import Counter, deque
 from typing import Any, Protocol
 
@@ -38,18 +39,25 @@ class Book:
 
     def __init__(self) -> None:
         self.prompts: Counter[str] = Counter()
+        self.attempts: Counter[tuple[str, str]] = Counter()
         self.answered: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.models: Counter[str] = Counter()
         self.heads: deque[bytes] = deque(maxlen=64)
         self.bodies: deque[dict[str, Any]] = deque(maxlen=64)
+        self.first_at = self.last_at = 0.0
         self.requests = self.in_flight = self.peak = self.abandoned = self.connections = 0
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds from the first request to the last reply."""
+        return round(max(0.0, self.last_at - self.first_at), 6)
 
     def stats(self) -> dict[str, Any]:
         """Return everything as JSON."""
         counters = {name: dict(getattr(self, name)) for name in ("prompts", "answered", "statuses", "faults", "models")}
-        numbers = ("requests", "in_flight", "peak", "abandoned", "connections")
+        numbers = ("requests", "in_flight", "peak", "abandoned", "connections", "busy_s")
         return (
             counters | {name: getattr(self, name) for name in numbers} | {"headers": [_headers(h) for h in self.heads]}
         )
@@ -125,6 +133,7 @@ class Connection(asyncio.Protocol):
     def _chat(self, head: bytes, body: bytes) -> None:
         settings, book = self.endpoint.settings, self.endpoint.book
         book.requests += 1
+        book.first_at = book.first_at or time.monotonic()
         book.heads.append(head)
         if denied := self._denied(head):
             book.statuses["401"] += 1
@@ -136,12 +145,13 @@ class Connection(asyncio.Protocol):
             book.statuses["400"] += 1
             return self._write(error_reply("400")[1])
         book.bodies.append(asked)
-        book.prompts[f"{model}\t{prompt}"] += 1
+        book.prompts[prompt] += 1
+        book.attempts[model, prompt] += 1
         book.models[model] += 1
         book.in_flight += 1
         book.peak = max(book.peak, book.in_flight)
         self.busy = True
-        attempt = book.prompts[f"{model}\t{prompt}"]
+        attempt = book.attempts[model, prompt]
         fault = self._fault(model, prompt, attempt)
         if fault:
             book.faults[fault] += 1
@@ -167,7 +177,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, asked: dict[str, Any], prompt: str, fault: str | None) -> None:
         settings = self.endpoint.settings
         if self.transport is None or fault == "hang":
-            return
+            return None
         if fault == "reset":
             self.endpoint.book.statuses["reset"] += 1
             self._done()
@@ -176,17 +186,16 @@ class Connection(asyncio.Protocol):
             return self._finish(*error_reply(fault, settings.retry_after))
         if scripted := settings.replies.get(prompt):
             return self._send_scripted(scripted.pop(0) if len(scripted) > 1 else scripted[0])
-        key = f"{asked['model']}\t{prompt}"
         text = answer_of(settings, asked["model"], prompt)
         prompt_tokens, completion_tokens = len(prompt) // 4 + 1, len(text) // 4 + 1
         counts = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
         usage = counts | {"total_tokens": prompt_tokens + completion_tokens} if settings.usage else None
         if asked.get("stream"):
             wants_usage = (asked.get("stream_options") or {}).get("include_usage")
-            return self._stream(sse_events(asked["model"], text, usage if wants_usage else None), key, fault)
-        return self._send_answer(completion(asked["model"], text, usage), key, fault)
+            return self._stream(sse_events(asked["model"], text, usage if wants_usage else None), prompt, fault)
+        return self._send_answer(completion(asked["model"], text, usage), prompt, fault)
 
-    def _send_answer(self, body: bytes, key: str, fault: str | None) -> None:
+    def _send_answer(self, body: bytes, prompt: str, fault: str | None) -> None:
         if fault == "malformed":
             return self._finish(200, http(200, body[: len(body) // 2]))
         if fault == "empty":
@@ -197,7 +206,7 @@ class Connection(asyncio.Protocol):
         if fault == "slow":
             self._write(raw[: -len(body)])
             return self._later(self.endpoint.settings.slow_s, self._finish, 200, body)
-        self.endpoint.book.answered[key] += 1
+        self.endpoint.book.answered[prompt] += 1
         return self._finish(200, raw)
 
     def _send_scripted(self, reply: Reply) -> None:
@@ -208,7 +217,7 @@ class Connection(asyncio.Protocol):
             return self._cut(raw[: -reply.cut])
         return self._finish(reply.status, raw)
 
-    def _stream(self, events: list[bytes], key: str, fault: str | None) -> None:
+    def _stream(self, events: list[bytes], prompt: str, fault: str | None) -> None:
         if fault in {"truncated", "malformed"}:
             events = events[: len(events) // 2] + ([b'data: {"id": "chat\n\n'] if fault == "malformed" else [])
         elif fault == "empty":
@@ -216,16 +225,16 @@ class Connection(asyncio.Protocol):
         self._write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         settings = self.endpoint.settings
         gap = settings.slow_s / max(1, len(events)) if fault == "slow" else settings.chunk_s
-        self._push(events, gap, key, fault)
+        self._push(events, gap, prompt, fault)
 
-    def _push(self, events: list[bytes], gap: float, key: str, fault: str | None) -> None:
+    def _push(self, events: list[bytes], gap: float, prompt: str, fault: str | None) -> None:
         count = 1 if gap else len(events)
         self._write(b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events[:count]))
         if events[count:]:
-            return self._later(gap, self._push, events[count:], gap, key, fault)
+            return self._later(gap, self._push, events[count:], gap, prompt, fault)
         if fault == "truncated":
             return self._cut(b"")
-        self.endpoint.book.answered[key] += fault is None
+        self.endpoint.book.answered[prompt] += fault is None
         return self._finish(200, b"0\r\n\r\n")
 
     def _cut(self, raw: bytes) -> None:
@@ -247,6 +256,7 @@ class Connection(asyncio.Protocol):
     def _done(self) -> None:
         self.busy = False
         self.endpoint.book.in_flight -= 1
+        self.endpoint.book.last_at = time.monotonic()
 
     def _send_json(self, value: object, *denied: bytes) -> None:
         self._write(denied[0] if denied else http(200, json.dumps(value).encode()))

@@ -14,7 +14,11 @@ import json
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any, Self
+
+if __package__ in {None, ""}:  # run by its path: the folder above tests is not on the module path
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.fake_connection import Book, Connection
 from tests.fake_replies import Reply, Settings
@@ -55,7 +59,8 @@ class FakeEndpoint:
         for name, value in changes.items():
             if name not in known:
                 raise KeyError(name)
-            setattr(self.settings, name, {int(k): v for k, v in value.items()} if name == "fault_at" else value)
+            setattr(self.settings, name, value)
+        self.settings.__post_init__()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -90,7 +95,8 @@ async def _serve(port: int, settings: dict[str, Any]) -> None:
     endpoint.loop.close()
     endpoint.configure(settings)
     await endpoint.listen(port)
-    print(json.dumps({"url": endpoint.url}), flush=True)
+    sys.stdout.write(f"{endpoint.url}\n")
+    sys.stdout.flush()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -98,7 +104,7 @@ async def _serve(port: int, settings: dict[str, Any]) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Serve until SIGTERM; the first line on stdout is JSON with the url."""
+    """Serve until SIGTERM; the first line on stdout is the url."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data", help="JSONL of rows with input and target: the right answers")
@@ -106,7 +112,7 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     settings = {name: json.loads(value) for name, _, value in (item.partition("=") for item in options.set)}
     if options.data:
-        with open(options.data, encoding="utf-8") as rows:  # noqa: PTH123  a benchmark's own file
+        with Path(options.data).open(encoding="utf-8") as rows:
             pairs = (json.loads(row) for row in rows)
             settings["answers"] = {row["input"]: str(row["target"]) for row in pairs}
     asyncio.run(_serve(options.port, settings))

@@ -87,7 +87,13 @@ class Settings:
     api_key: str = ""
     project: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
-    """Prompt to the replies it gets, in order; the last one stays."""
+    """Prompt to the replies it gets, in order (a Reply, or its fields); the last one stays."""
+
+    def __post_init__(self) -> None:
+        """Take what JSON makes of these fields."""
+        self.fault_at = {int(number): fault for number, fault in self.fault_at.items()}
+        for listed in self.replies.values():
+            listed[:] = [reply if isinstance(reply, Reply) else Reply(**reply) for reply in listed]
 
 
 def share(seed: int, *parts: object) -> float:
@@ -108,7 +114,7 @@ def expected_correct(settings: Settings, model: str, prompts: Iterable[str]) -> 
 
 
 def answer_of(settings: Settings, model: str, prompt: str) -> str:
-    """Return the model's answer: the prompt's known answer, else a hash of the prompt; marked when it is to be wrong."""
+    """Return the model's answer: the prompt's known answer, else a hash of the prompt; marked where it is wrong."""
     right = settings.answers.get(prompt)
     if right is None:
         right = "answer-" + hashlib.blake2b(prompt.encode("utf-8", "replace"), digest_size=4).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.fake_endpoint import FakeEndpoint
 
 __all__ = ["fake_endpoint"]

@@ -8,11 +8,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from evalkit.protocols import ProviderContext
 from tests.fake_endpoint import FakeEndpoint
 from tests.fake_replies import Settings, draw_fault, expected_correct
 from tests.providers.asking import build, request_for
-
-from evalkit.protocols import ProviderContext
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = [f"q{i}" for i in range(60)]
@@ -44,10 +44,11 @@ def test_faults_are_drawn_by_prompt_and_attempt_not_by_arrival():
 
 
 @pytest.mark.slow
-def test_it_runs_on_its_own():
-    command = [sys.executable, "-m", "tests.fake_endpoint", "--set", 'models=["a"]']
+@pytest.mark.parametrize("how", [["-m", "tests.fake_endpoint"], ["tests/fake_endpoint.py"]], ids=["module", "path"])
+def test_it_runs_on_its_own(how):
+    command = [sys.executable, *how, "--set", 'models=["a"]']
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
-        url = json.loads(process.stdout.readline())["url"]
+        url = process.stdout.readline().strip()
         with urllib.request.urlopen(f"{url}/models") as reply:
             assert [model["id"] for model in json.load(reply)["data"]] == ["a"]
         process.terminate()

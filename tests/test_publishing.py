@@ -18,7 +18,7 @@ from evalkit.journal import Journal
 from evalkit.publishing import Publisher
 from evalkit.records import Json
 from evalkit.store import RunFolder
-from tests.contracts.weave_server import running_server
+from tests.contracts.weave_server import RunningServer, running_server
 from tests.weave_io.publishing_in_process import PROJECT, board_values
 from tests.weave_io.run_folders import RunSpec, make_run_folder
 
@@ -40,6 +40,11 @@ async def publish(folder: RunFolder, *, complete: bool = True, **options: Json) 
     return await publisher.finish(complete)
 
 
+async def reach(publisher: Publisher, rows: int) -> None:
+    while publisher.rows < rows:  # noqa: ASYNC110  the publisher tells nobody but its own finish
+        await asyncio.sleep(0.01)
+
+
 def publish_now(folder: RunFolder, **options: Json) -> dict[str, Json]:
     return asyncio.run(publish(folder, **options))
 
@@ -50,6 +55,14 @@ def evaluate_calls(store: Path) -> list[Json]:
     with open_local_client(store, PROJECT) as client:
         op = f"weave:///{client.project_id}/op/Evaluation.evaluate:*"
         return list(client.server.calls_query_stream({"project_id": client.project_id, "filter": {"op_names": [op]}}))
+
+
+def count_calls(store: Path, op: str) -> int:
+    from evalkit.weave_io.client import open_local_client
+
+    with open_local_client(store, PROJECT) as client:
+        filter_ = {"op_names": [f"weave:///{client.project_id}/op/{op}:*"]}
+        return client.server.calls_query_stats({"project_id": client.project_id, "filter": filter_}).count
 
 
 @contextlib.contextmanager
@@ -85,8 +98,7 @@ async def test_a_run_is_followed_while_it_grows(tmp_path: Path, store: Path) -> 
         journal.put_samples("qa", spec.rows)
         for cell in spec.cells:
             await spec.journal(journal, *cell)
-            while publisher.rows < 6:
-                await asyncio.sleep(0.05)
+            await reach(publisher, 6)
     folder.save(spec.run())
     block = await publisher.finish(complete=True)
     assert block["error"] is None
@@ -96,8 +108,7 @@ async def test_a_run_is_followed_while_it_grows(tmp_path: Path, store: Path) -> 
 async def test_an_incomplete_run_leaves_its_finished_cells(tmp_path: Path, store: Path) -> None:
     folder = await asyncio.to_thread(make_run_folder, tmp_path, complete=False)
     publisher = await Publisher.start(folder, store=store)
-    while publisher.rows < 12:
-        await asyncio.sleep(0.05)
+    await reach(publisher, 12)
     block = await publisher.finish(complete=False)
     assert (block["error"], block["leaderboard"], list(block["calls"])) == (None, None, ["qa/Model A"])
     left = await asyncio.to_thread(evaluate_calls, store)
@@ -110,8 +121,7 @@ def test_killed_in_the_middle_then_published_again(tmp_path: Path, store: Path, 
 
     async def kill() -> dict[str, Json]:
         publisher = await Publisher.start(folder, store=store)
-        while publisher.rows < rows:
-            await asyncio.sleep(0.005)
+        await reach(publisher, rows)
         os.kill(publisher.pid, signal.SIGKILL)
         return await publisher.finish(complete=True)
 
@@ -124,6 +134,7 @@ def test_killed_in_the_middle_then_published_again(tmp_path: Path, store: Path, 
     for cell in folder.load().cells:
         assert values[again["models"][cell.model], "exact", "mean"] == [cell.metrics["exact"].mean]
     assert len(evaluate_calls(store)) == 2
+    assert count_calls(store, "Evaluation.predict_and_score") == 120
 
 
 def test_a_child_without_a_parent_cleans_up_and_ends(tmp_path: Path, store: Path) -> None:
@@ -139,11 +150,11 @@ async def main():
     while publisher.rows < 12:
         await asyncio.sleep(0.01)
     print(publisher.pid, flush=True)
-    os._exit(9)
+    os._exit(0)
 
 asyncio.run(main())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
     pid = int(done.stdout)
     _wait_for_end(pid)
     assert [call.attributes["evalkit"]["cell"] for call in evaluate_calls(store)] == ["qa/Model A"]
@@ -202,13 +213,7 @@ def test_the_local_store_asks_no_server_whatever_is_exported(tmp_path: Path, sto
 def test_over_http_as_to_w_and_b(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path)
     with running_server(store) as server:
-        env = {
-            **os.environ,
-            "WANDB_API_KEY": FAKE_KEY,
-            "WF_TRACE_SERVER_URL": server.address,
-            "WANDB_BASE_URL": server.address,
-        }
-        target = {"backend": "wandb", "project": PROJECT, "environment": env}
+        target = remote(server.address)
         block = publish_now(folder, **target)
         assert block["error"] is None
         assert (block["backend"], block["verified"], block["reused"]) == ("wandb", True, 0)
@@ -218,3 +223,56 @@ def test_over_http_as_to_w_and_b(tmp_path: Path, store: Path) -> None:
     assert {len(found) for found in board_values(store, block).values()} == {1}
     for path in tmp_path.rglob("weave.sqlite*"):
         assert FAKE_KEY.encode() not in path.read_bytes()
+
+
+def remote(address: str) -> dict[str, Json]:
+    env = {**os.environ, "WANDB_API_KEY": FAKE_KEY, "WF_TRACE_SERVER_URL": address, "WANDB_BASE_URL": address}
+    return {"backend": "wandb", "project": PROJECT, "environment": env}
+
+
+def test_an_incomplete_run_over_http_leaves_its_finished_cells(tmp_path: Path, store: Path) -> None:
+    """Calls that never end would keep the SDK's own flush for five minutes."""
+    folder = make_run_folder(tmp_path, complete=False)
+
+    async def interrupt(address: str) -> dict[str, Json]:
+        publisher = await Publisher.start(folder, **remote(address))
+        await reach(publisher, 12)
+        return await publisher.finish(complete=False)
+
+    with running_server(store) as server:
+        block = asyncio.run(interrupt(server.address))
+        assert (block["error"], list(block["calls"])) == (None, ["qa/Model A"])
+        assert server.stop() == 0
+    assert [call.id for call in evaluate_calls(store)] == list(block["calls"].values())
+
+
+def test_a_server_that_dies_in_the_middle_costs_the_deadline_only(tmp_path: Path, store: Path) -> None:
+    folder = make_run_folder(tmp_path, RunSpec(samples=60))
+
+    async def cut(server: RunningServer) -> dict[str, Json]:
+        publisher = await Publisher.start(folder, **remote(server.address), deadline_s=4.0)
+        await reach(publisher, 20)
+        server.stop(signal.SIGKILL)
+        return await publisher.finish(complete=True)
+
+    with running_server(store) as server:
+        block = asyncio.run(cut(server))
+    assert "evalkit publish" in block["error"]
+    with running_server(store) as server:
+        again = publish_now(folder, **remote(server.address))
+        assert again["error"] is None
+        assert server.stop() == 0
+    assert {len(found) for found in board_values(store, again).values()} == {1}
+    assert count_calls(store, "Evaluation.evaluate") == 2
+
+
+async def test_giving_up_on_a_publication_leaves_no_process(tmp_path: Path, store: Path) -> None:
+    folder = await asyncio.to_thread(make_run_folder, tmp_path, complete=False)
+    publisher = await Publisher.start(folder, store=store)
+    finishing = asyncio.create_task(publisher.finish(complete=True))
+    await reach(publisher, 1)
+    finishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+    with pytest.raises(ProcessLookupError):
+        os.kill(publisher.pid, 0)

@@ -95,7 +95,7 @@ SEEN = [
     pytest.param(403, error("Your input was flagged: violence"), K.FILTERED, id="moderation-403"),
     pytest.param(413, "Request Entity Too Large", K.REJECTED, id="413"),
     pytest.param(422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, K.REJECTED, id="fastapi"),
-    pytest.param(301, None, K.REJECTED, id="redirect"),
+    pytest.param(301, None, K.ACCESS, id="redirect"),
     pytest.param(
         400, error("Unsupported parameter: 'max_tokens' is not supported with this model."), K.REJECTED, id="parameter"
     ),
@@ -155,6 +155,7 @@ def test_secrets_are_hidden(text):
         (403, "Country, region, or territory not supported", "terms-of-use"),
         (404, "The model does not exist", "evalkit models"),
         (429, WANDB_PERSONAL, "create a team"),
+        (308, "Permanent Redirect", "base_url"),
     ],
 )
 def test_access_says_what_to_do(status, message, advice):

@@ -5,9 +5,12 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from evalkit.engine import Lane, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 __all__ = ["watch_progress"]
 
@@ -68,7 +71,7 @@ class _Board:
         failed = sum(cell.failed for cell in self._progress.cells.values())
         return f"{self._progress.done}/{self._progress.expected} done, {failed} failed; {self.status()}"
 
-    def __rich__(self) -> object:
+    def __rich__(self) -> "Group":
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -27,9 +27,10 @@ def command(run: str, *, backend: str | None, project: str | None, reports: Path
     folder = find_run(run, reports)
     with lock_folder(folder):
         stored = folder.load()
-        _check(folder, stored, backend, project)
+        _check(folder, stored, backend)
         block = asyncio.run(_publish(folder, backend, project))
-        folder.replace_weave(block)
+        if not _stands(stored.weave, block):
+            folder.replace_weave(block)
     if as_json:
         click.echo(json.dumps(block, indent=1))
     if block["error"] is not None:
@@ -45,24 +46,24 @@ async def _publish(folder: RunFolder, backend: str | None, project: str | None) 
     return await publisher.finish(complete=True)
 
 
-def _check(folder: RunFolder, run: RunResult, backend: str | None, project: str | None) -> None:
+def _check(folder: RunFolder, run: RunResult, backend: str | None) -> None:
     if run.status != "complete":
         ended = f"{len(run.cells)} of {len(run.plan['cells'])} cells"
         raise IncompleteError(
             f"{folder.path} is {run.status}, with {ended}; finish it with `evalkit run CONFIG --resume {folder.path}`, "
             "then publish it"
         )
-    target = backend or run.plan["weave"]["backend"]
-    if target == "off":
+    if (backend or run.plan["weave"]["backend"]) == "off":
         raise ConfigError(
             f"{folder.path} was run with weave.backend off; say where to publish it: --backend local or wandb"
         )
-    if target != "wandb":
-        return
-    if not (os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE")):
-        raise ConfigError("WANDB_API_KEY is not set; export it, or publish to the embedded store with --backend local")
-    if (project or run.plan["weave"]["project"]).startswith("local/"):
-        raise ConfigError(f"{folder.path} has no W&B project; name one with --project entity/project")
+
+
+def _stands(old: Mapping[str, Json] | None, new: Mapping[str, Json]) -> bool:
+    """Return whether an earlier publication elsewhere is still the one to remember: the new one failed."""
+    if old is None or old.get("error") is not None or new["error"] is None:
+        return False
+    return (old["backend"], old["project"]) != (new["backend"], new["project"])
 
 
 def _describe(block: dict[str, Json]) -> list[str]:

@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     if shard is not None:
         plan = plan.shard(*_parse_shard(shard))
     folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
-    weave, why = resolve_weave(narrowed, os.environ, publish=not no_publish)
+    weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
     click.echo(f"{plan.calls} calls over {len(plan.cells)} cells; weave backend {weave.backend} ({why})", err=True)
     end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress))
     return conclude(end)

@@ -1,5 +1,6 @@
 """The short ways of writing a config, spelled out: models and matrix, labels, evaluations, named prompts."""
 
+import fnmatch
 import itertools
 import json
 import re
@@ -7,9 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from evalkit.config.schema import EvaluationSpec, ModelSpec
 from evalkit.records import Json
 
-__all__ = ["ExpandedModel", "expand_config", "expand_models", "is_prompt_name", "spell_out_evaluations"]
+__all__ = [
+    "ExpandedModel",
+    "expand_config",
+    "expand_models",
+    "is_match",
+    "is_prompt_name",
+    "models_of",
+    "spell_out_evaluations",
+]
 
 _ONE_WORD = re.compile(r"[\w.-]+")
 
@@ -49,6 +59,18 @@ def spell_out_evaluations(config: Mapping[str, Json]) -> list[dict[str, Json]]:
     default: list[dict[str, Json]] = [{"name": name, "dataset": name} for name in datasets]
     written: list[dict[str, Json]] = config.get("evaluations") or default
     return [{**evaluation, "scorers": evaluation.get("scorers") or list(config["scorers"])} for evaluation in written]
+
+
+def models_of(evaluation: EvaluationSpec, models: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
+    """Return the models an evaluation asks: those whose labels it names or matches, else every candidate."""
+    if evaluation.models is None:
+        return tuple(model for model in models if model.role == "candidate")
+    return tuple(model for model in models if any(is_match(model.label, wanted) for wanted in evaluation.models))
+
+
+def is_match(label: str, wanted: str) -> bool:
+    """Tell whether a label is the one wanted, or matches it as a glob."""
+    return label == wanted or fnmatch.fnmatchcase(label, wanted)
 
 
 def is_prompt_name(prompt: Json) -> bool:

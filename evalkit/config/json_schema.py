@@ -10,9 +10,6 @@ from evalkit.records import Json
 __all__ = ["config_schema"]
 
 _VARIABLE: dict[str, Json] = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
-_DURATION: dict[str, Json] = {"type": "string", "pattern": r"^[0-9.]+(ms|s|m|h)$"}
-_DURATIONS = {("RetrySpec", "max_elapsed"), ("RetrySpec", "base"), ("RetrySpec", "cap")}
-_DURATIONS |= {("ProviderSpec", "timeout"), ("RunSpec", "max_time")}
 _NOT_YET_NOTE = "documented, not yet available"
 
 
@@ -23,15 +20,14 @@ def config_schema() -> dict[str, Json]:
     `${NAME}`; `x-` keys are ignored; what must be there may come from an included file.
     """
     schema = Config.model_json_schema(by_alias=True)
-    for name, definition in {"Config": schema, **schema["$defs"]}.items():
+    for definition in (schema, *schema["$defs"].values()):
         _open_to_ignored_keys(definition)
         properties: dict[str, dict[str, Json]] = definition.get("properties", {})
         for key, value in properties.items():
             value.pop("title", None)
             if isinstance(value.get("additionalProperties"), dict):
                 _open_to_ignored_keys(value)
-            extra = [_DURATION, _VARIABLE] if (name, key) in _DURATIONS else [_VARIABLE]
-            properties[key] = _alternatives(value, extra)
+            properties[key] = _or_variable(value)
     _note_what_is_not_yet_there(schema)
     schema |= {"if": {"not": {"required": ["include"]}}, "then": {"required": schema.pop("required")}}
     models = schema["properties"]["models"]
@@ -44,14 +40,14 @@ def _open_to_ignored_keys(definition: dict[str, Json]) -> None:
         definition["patternProperties"] = {"^x-": {}}
 
 
-def _alternatives(value: dict[str, Json], extra: list[dict[str, Json]]) -> dict[str, Json]:
-    """Return a property that may also be one of `extra`, where its type does not allow any text already."""
+def _or_variable(value: dict[str, Json]) -> dict[str, Json]:
+    """Return a property that may also be `${NAME}`, where its type does not allow any text already."""
     shapes = cast("list[Mapping[str, Json]]", value.get("anyOf") or [value])
     if any(_takes_any_text(shape) for shape in shapes) or not any(_is_single(shape) for shape in shapes):
         return value
     notes = {key: value[key] for key in ("description", "default") if key in value}
     own = {key: inner for key, inner in value.items() if key not in {"description", "default", "anyOf"}}
-    return {**notes, "anyOf": [*(value.get("anyOf") or [own]), *extra]}
+    return {**notes, "anyOf": [*(value.get("anyOf") or [own]), _VARIABLE]}
 
 
 def _is_single(shape: Mapping[str, Json]) -> bool:

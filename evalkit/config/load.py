@@ -23,7 +23,7 @@ from evalkit.config.unused import find_unused
 
 __all__ = ["load_config"]
 
-_CHECKS = (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules, find_plugin_problems)
+_CHECKS = (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules)
 _READ_ALREADY = ("include", "profiles")
 """Their variables are filled in elsewhere: an include's when it is read, a profile's when it is chosen."""
 
@@ -51,6 +51,7 @@ def load_config(
     tree = _fill_in(_merge(layers, profile, overrides, problems), env, problems)
     for find_problems in _CHECKS:
         find_problems(tree, problems)
+    find_plugin_problems(tree, problems, path.parent)
     for name, partial in layers.profiles.items():
         if name != profile:
             find_schema_problems(_fill_in(merge_maps(layers.tree, partial), env, Problems()), problems)

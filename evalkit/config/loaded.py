@@ -8,7 +8,7 @@ from typing import cast
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
 from evalkit.config.expand import expand_models
-from evalkit.config.nodes import KeyPath, MapNode, Place, Scalar, dotted, find, place_of, plain, text_at
+from evalkit.config.nodes import KeyPath, MapNode, Place, Scalar, below, dotted, find, place_of, plain, text_at
 from evalkit.config.problems import Problem
 from evalkit.config.schema import Config
 from evalkit.records import Json
@@ -39,6 +39,13 @@ class LoadedConfig:
         """Return a problem of the value at `path` of the config, at the place where it is written."""
         written = self._written(path)
         return Problem(place_of(self.tree, written), written, message, is_warning)
+
+    def evaluation_path(self, name: str) -> KeyPath:
+        """Return where the evaluation called `name` stands in the config."""
+        for path, _ in below(self.tree, "evaluations"):
+            if text_at(self.tree, *path, "name") == name:
+                return path
+        return ("evaluations", name)
 
     @cached_property
     def effective(self) -> tuple[EffectiveValue, ...]:

@@ -1,29 +1,36 @@
 """The options of scorers and providers, held against the plugins they name."""
 
 import dataclasses
+from pathlib import Path
 
-from evalkit.config.nodes import KeyPath, MapNode, below, find, plain, text_at
+from evalkit.config.nodes import KeyPath, MapNode, Node, below, find, plain, text_at
 from evalkit.config.problems import Problems
 from evalkit.config.schema import ProviderSpec, ScorerSpec
 from evalkit.errors import ConfigError
+from evalkit.extract import Extractor
 from evalkit.records import Json
 from evalkit.registry import OptionError, Registry, nearest
 
 __all__ = ["find_plugin_problems"]
 
 _OPTION_DEPTH = 3
-_GIVEN = ("base_dir",)
-"""Fields that evalkit fills in: no options of the config."""
 
 
-def find_plugin_problems(tree: MapNode, problems: Problems) -> None:
-    """Note every scorer and provider that does not exist, and every option its plugin does not take."""
+def find_plugin_problems(tree: MapNode, problems: Problems, base_dir: Path) -> None:
+    """Note every scorer and provider that does not exist, and every option or extraction step that does not fit.
+
+    `base_dir` is the config's folder, for plugins that read files beside it.
+    """
     for section, spec in (("scorers", ScorerSpec), ("providers", ProviderSpec)):
         registry = Registry(f"evalkit.{section}")
         for path, node in below(tree, section):
             use = text_at(tree, *path, "use")
             if use is not None and isinstance(node, MapNode):
-                _check(tree, path, _Plugin(registry, use, tuple(spec.model_fields)), problems)
+                _check(tree, path, _Plugin(registry, use, tuple(spec.model_fields), base_dir), problems)
+    for path, _ in below(tree, "scorers"):
+        for chain in ("extract", "lenient_extract"):
+            for step, node in below(tree, *path, chain):
+                _check_step(tree, step, node, problems)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,14 +40,11 @@ class _Plugin:
     registry: Registry
     use: str
     common: tuple[str, ...]
+    base_dir: Path
 
     def fields(self) -> tuple[str, ...]:
-        """Return the names of its options."""
-        return tuple(
-            field.name
-            for field in dataclasses.fields(self.registry.plugin(self.use))
-            if field.init and field.name not in _GIVEN
-        )
+        """Return the names of its fields."""
+        return tuple(field.name for field in dataclasses.fields(self.registry.plugin(self.use)) if field.init)
 
 
 def _check(tree: MapNode, path: KeyPath, plugin: _Plugin, problems: Problems) -> None:
@@ -49,18 +53,22 @@ def _check(tree: MapNode, path: KeyPath, plugin: _Plugin, problems: Problems) ->
     except ConfigError as error:
         problems.at(tree, (*path, "use"), str(error))
         return
-    options: dict[str, Json] = {}
+    takes = [name for name in fields if name != "base_dir"]
+    options: dict[str, Json] = {"base_dir": str(plugin.base_dir)} if "base_dir" in fields else {}
     for each, node in below(tree, *path):
         key = str(each[-1])
-        if key in fields:
+        if key in takes:
             options[key] = plain(node)
+        elif key == "range":
+            problems.at_key(tree, each, f"{plugin.use!r} gives values in [0, 1] only; leave it out")
         elif key not in plugin.common:
-            close = nearest(key, (*fields, *plugin.common))
+            close = nearest(key, (*takes, *plugin.common))
             problems.at_key(tree, each, f"{plugin.registry.noun} {plugin.use!r} has no such option{close}")
     _check_values(tree, path, plugin, options, problems)
 
 
 def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[str, Json], problems: Problems) -> None:
+    """Build the plugin, again without each option that is refused: one build tells of one option."""
     dropped: set[str] = set()
     while True:
         try:
@@ -69,15 +77,21 @@ def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[s
             key = error.key.split(".")[0]
             if key in dropped:
                 return
-            reason = str(error).split(": ", 1)[-1].removeprefix("Value error, ")
-            problems.at(
-                tree, _written_path(tree, path, error.key), "is required" if reason == "Field required" else reason
-            )
+            message = str(error).split(": ", 1)[-1].removeprefix("Value error, ")
+            message = "is required" if message == "Field required" else message
+            problems.at(tree, _written_path(tree, path, error.key), message)
             if options.pop(key, None) is None:
                 return
             dropped.add(key)
         else:
             return
+
+
+def _check_step(tree: MapNode, path: KeyPath, node: Node, problems: Problems) -> None:
+    try:
+        Extractor.compile([plain(node)])
+    except ConfigError as error:
+        problems.at(tree, path, str(error).removeprefix("extract: "))
 
 
 def _written_path(tree: MapNode, path: KeyPath, key: str) -> KeyPath:

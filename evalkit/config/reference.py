@@ -3,7 +3,7 @@
 import json
 import typing
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -15,6 +15,8 @@ from evalkit.config.schema import Config
 from evalkit.config.shape import Shape, members, spec_of
 
 __all__ = ["render_reference"]
+
+_SINGLE: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true, false"}
 
 _INTRODUCTION = """\
 <!-- Made by `evalkit schema --markdown`; edit evalkit/config/schema.py instead. -->
@@ -29,9 +31,9 @@ with its origin, `evalkit schema` prints the JSON Schema for editors.
 * YAML 1.2: `no`, `on`, `yes` and dates are text; `1e-3` is a number. Duplicate keys are refused. Anchors, aliases and
   `<<` work.
 * Unknown keys, wrong types and names that nothing defines are errors, each with file, line and column, all at once.
-* `${NAME}` and `${NAME:-default}` stand for environment variables in values (not in keys); unquoted, the result is read
-  again as YAML, so `limit: ${N:-8}` is a number; an unset or empty variable takes the default. `$${` is a plain `${`. A
-  variable whose name says that it holds a secret is refused: a provider's `api_key_env` *names* the variable of its key.
+* `${NAME}` and `${NAME:-default}` stand for environment variables in values, not in keys. Unquoted, what comes of it is
+  read again as YAML, so `limit: ${N:-8}` is a number. An unset or empty one takes the default. `$${` is a plain `${`.
+  A variable whose name says that it holds a secret is refused; a provider's `api_key_env` *names* its key's variable.
 * Keys that start with `x-` are ignored: a place for notes and for anchors.
 * A template in one line needs quotes: `prompt: "{{ input }}"`.
 * Precedence: `--set a.b=c` > profile > file > include > default. Mappings merge deeply; lists are replaced whole. In
@@ -40,6 +42,7 @@ with its origin, `evalkit schema` prints the JSON Schema for editors.
 * Left out `evaluations` mean one for each dataset, with the prompt `"{{ input }}"` and every scorer.
 * A prompt that is one word is a name under `prompts`; anything else is a template.
 * Further keys of a scorer or a provider are the options of the plugin that `use` names.
+* A duration (`timeout`, `max_elapsed`, `base`, `cap`, `max_time`) is seconds, or a number with `ms`, `s`, `m`, `h`.
 * Keys marked *not yet* are documented and refused.
 """
 
@@ -47,26 +50,31 @@ with its origin, `evalkit schema` prints the JSON Schema for editors.
 def render_reference() -> str:
     """Return the reference of all keys, section by section, in the order of the schema."""
     parts = [_INTRODUCTION, "## Top level\n", _table(Config, "")]
-    for path, spec in _sections(Config, ""):
+    for path, spec in _sections():
         parts += [f"## {path}\n", _document(spec), _table(spec, path)]
     return "\n".join([*parts, _builtin_providers()])
 
 
-def _sections(spec: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    seen: set[type[BaseModel]] = set()
-    waiting = [(path, spec)]
-    while waiting:
-        above, current = waiting.pop(0)
-        for name, info in current.model_fields.items():
-            for inner, step in _specs_below(info.annotation, ""):
-                where = ".".join(part for part in (above, f"{info.alias or name}{step}") if part)
-                if inner not in seen:
-                    seen.add(inner)
-                    yield where, inner
-                    waiting.append((where, inner))
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    seen = {spec for info in Config.model_fields.values() for spec, _ in _specs_below(info.annotation)}
+    for name, info in Config.model_fields.items():
+        for spec, step in _specs_below(info.annotation):
+            yield f"{name}{step}", spec
+            yield from _inner_sections(spec, f"{name}{step}.", seen)
 
 
-def _specs_below(shape: Shape, step: str) -> Iterator[tuple[type[BaseModel], str]]:
+def _inner_sections(
+    spec: type[BaseModel], path: str, seen: set[type[BaseModel]]
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, info in spec.model_fields.items():
+        for inner, step in _specs_below(info.annotation):
+            if inner not in seen:
+                seen.add(inner)
+                yield f"{path}{name}{step}", inner
+                yield from _inner_sections(inner, f"{path}{name}{step}.", seen)
+
+
+def _specs_below(shape: Shape, step: str = "") -> Iterator[tuple[type[BaseModel], str]]:
     for member in members(shape):
         origin, arguments = typing.get_origin(member), typing.get_args(member)
         if isinstance(member, type) and issubclass(member, BaseModel):
@@ -102,10 +110,12 @@ def _kind_of(member: Shape) -> str:
     if origin is list:
         return f"list of {_kind(arguments[0])}"
     if origin is dict:
-        return f"{_kind(arguments[0])} to {_kind(arguments[1])}" if spec_of(arguments[1]) is None else "name to section"
+        inner = "" if arguments[1] is Any else f" to {_kind(arguments[1])}"
+        keys = _kind(arguments[0]) if typing.get_origin(arguments[0]) is Literal else "mapping"
+        return "sections by name" if spec_of(arguments[1]) else f"{keys}{inner}"
     if isinstance(member, type) and issubclass(member, BaseModel):
         return "section"
-    return {str: "text", int: "whole number", float: "number", bool: "true, false"}.get(member, "anything")
+    return next((word for kind, word in _SINGLE.items() if member is kind), "anything")
 
 
 def _default(info: FieldInfo) -> str:
@@ -126,9 +136,14 @@ def _not_yet(path: str) -> str:
 
 
 def _builtin_providers() -> str:
-    lines = ["## Built-in providers\n", "They need no entry under `providers`; an entry of the same name replaces one.\n"]
+    lines = [
+        "## Built-in providers\n",
+        "They need no entry under `providers`; an entry of the same name replaces one.\n",
+    ]
     for name, spec in BUILTIN_PROVIDERS.items():
         keys = spec.model_dump(exclude_none=True)
-        written = ", ".join(f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in keys.items())
+        written = ", ".join(
+            f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in keys.items()
+        )
         lines.append(f"* `{name}`: `{{{written}}}`")
     return "\n".join([*lines, ""])

@@ -1,12 +1,11 @@
 """Names that a config uses: each must be defined in it, and be defined once."""
 
-import fnmatch
 from collections.abc import Collection
 
 from pydantic import TypeAdapter, ValidationError
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
-from evalkit.config.expand import expand_models, is_prompt_name
+from evalkit.config.expand import expand_models, is_match, is_prompt_name
 from evalkit.config.nodes import KeyPath, ListNode, MapNode, Scalar, below, find, plain, text_at
 from evalkit.config.problems import Problems, describe
 from evalkit.config.schema import Slug
@@ -108,7 +107,7 @@ class _Names:
         wanted = text_at(self._tree, *path)
         if wanted is None or self._waits_for_a_label:
             return
-        if not any(fnmatch.fnmatchcase(label, wanted) for label in self._labels):
+        if not any(is_match(label, wanted) for label in self._labels):
             self._refuse(path, f"no model's label matches {{}}{nearest(wanted, self._labels)}")
 
     def _must_be_in(self, path: KeyPath, noun: str, known: Collection[str]) -> None:

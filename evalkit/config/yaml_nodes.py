@@ -16,6 +16,7 @@ __all__ = ["decode_yaml", "parse_yaml", "read_scalar"]
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS: dict[str, Json] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -44,11 +45,12 @@ def decode_yaml(data: bytes, source: str, layer: str = "file") -> str:
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _refusal(Place(source, 1, 1, layer), "is UTF-16; save the file as UTF-8")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start]
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         place = Place(source, before.count(b"\n") + 1, column, layer)
         raise _refusal(place, f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
 
@@ -145,12 +147,23 @@ class _Builder:
         return node
 
     def _scalar(self, event: Any) -> Scalar:
-        place, text = self._place(event), str(event.value)
+        place, text = self._place(event), self._text(event)
         is_plain = event.style is None and event.tag is None
         value = read_scalar(text) if is_plain else self._tagged(event, text)
         if isinstance(value, float) and not math.isfinite(value):
             self._note(place, f"{text} is not a finite number; JSON and the endpoints have none")
         return Scalar(value, place, is_plain)
+
+    def _text(self, event: Any) -> str:
+        """Return a scalar's text; JSON escapes some characters in two halves, which are joined."""
+        text = str(event.value)
+        if _SURROGATE.search(text) is None:
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._note(self._place(event), "holds half of a character; write the whole")
+            return ""
 
     def _tagged(self, event: Any, text: str) -> Json:
         tag = str(event.tag or "!")
@@ -182,6 +195,8 @@ class _Builder:
             key_place, key = self._place(inner), self._key(events, inner, depth=depth)
             is_merge = key == "<<" and getattr(inner, "style", "") is None
             node = self._node(events, next(events), depth=depth + 1)
+            if isinstance(node, Scalar) and node.value is None and node.place.line > key_place.line:
+                node = replace(node, place=key_place)
             if is_merge:
                 merged = {**self._merged(key_place, node), **merged}
             elif key in entries:
@@ -195,7 +210,7 @@ class _Builder:
     def _key(self, events: Iterator[Any], event: Any, *, depth: int) -> str:
         node = self._node(events, event, depth=depth + 1)
         if isinstance(node, Scalar) and type(event).__name__ == "ScalarEvent" and (event.value or event.style):
-            return str(event.value)
+            return self._text(event)
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
         raise _refusal(self._place(event), 'a key must be one word; a template such as "{{ input }}" needs quotes')

@@ -120,7 +120,7 @@ class _LocalModel:
         if code is None or failure is None or failure.status is not None:
             return prediction
         message = f"the local model's server ended with {ending(code)}; see llamacpp.log in the run folder"
-        return failed(Failure(FailureKind.REJECTED, message))
+        return failed(Failure(FailureKind.QUOTA, message))  # the kind that starts no further call and can be resumed
 
     async def list_models(self) -> tuple[str, ...] | None:
         """Return the ids that the server knows the model by."""

@@ -1,5 +1,6 @@
 """The target stands somewhere in the answer."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,6 +12,9 @@ __all__ = ["Includes"]
 
 _SPACELESS = "\u0e00"
 """From here on scripts put no space between words (Thai, Chinese, Japanese) or join particles to them (Korean)."""
+
+_NUMBER_BEFORE = re.compile(r"(?:\d[.,]|(?:^|[\s($=:])[-\u2212.])\Z")
+_NUMBER_AFTER = re.compile(r"[.,]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,14 @@ class Includes:
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    """Tell whether neither edge cuts a word or a number."""
     first, last = text[start], text[end - 1]
-    if _is_joined(before[-1:], first) or _is_joined(after[:1], last):
+    if _is_joined(text[start - 1 : start], first) or _is_joined(text[end : end + 1], last):
         return False
-    if last.isdigit() and after[:1] in {".", ","} and after[1:].isdigit():
-        return False
-    if not first.isdigit() or before[-1:] not in {".", ",", "-", "\u2212"}:
-        return True
-    stands_alone = len(before) == 1 or before[0] in " ($=:"
-    return stands_alone and before[-1] == "," if before[-1] in ".," else not stands_alone
+    cuts_front = first.isdigit() and _NUMBER_BEFORE.search(text[max(start - 2, 0) : start])
+    cuts_back = last.isdigit() and _NUMBER_AFTER.match(text, end)
+    return not cuts_front and not cuts_back
 
 
 def _is_joined(neighbour: str, edge: str) -> bool:
-    return all(char.isalnum() and char < _SPACELESS for char in (neighbour or " ", edge))
+    return bool(neighbour) and all(char.isalnum() and char < _SPACELESS for char in (neighbour, edge))

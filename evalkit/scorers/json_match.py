@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from evalkit.json_compare import Comparison
-from evalkit.jsontext import last_json
+from evalkit.jsontext import last_json, whole_json
 from evalkit.records import Json, Prediction, Sample, Score, ScoreOutcome
 from evalkit.targets import TargetError
 
@@ -75,7 +75,7 @@ class JsonMatch:
         target = sample.target
         if isinstance(target, str):
             try:
-                target = json.loads(target)
+                target = whole_json(target)
             except ValueError:
                 raise TargetError(sample, f"target {target[:80]!r} is not JSON, as json_match needs") from None
         if target is None:
@@ -89,17 +89,15 @@ class JsonMatch:
     def _narrowed(self, value: Json) -> Json:
         if self.fields is None or not isinstance(value, dict):
             return value
-        return {name: value[name] for name in self.fields if name in value}
+        keyed = cast("dict[str, Json]", value)
+        return {name: keyed[name] for name in self.fields if name in keyed}
 
 
 def _answer(text: str, target: Json) -> Json:
     """Return the answer's value: all of the text if that is JSON, else the last value of the target's kind in it."""
     try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        whole = None
-    if whole is not None or text.strip() == "null":
-        return whole
-    if not isinstance(target, (dict, list)):
-        raise LookupError("a scalar stands alone")
-    return last_json(text, "{" if isinstance(target, dict) else "[")
+        return whole_json(text)
+    except ValueError:
+        if isinstance(target, (dict, list)):
+            return last_json(text, "{" if isinstance(target, dict) else "[")
+        raise LookupError("a scalar stands alone") from None

@@ -13,9 +13,9 @@ __all__ = ["Pattern"]
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Give 1 when a regular expression matches the answer, or when what its group catches is the target.
+    r"""Give 1 when a regular expression matches the answer, or when what its group catches is the target.
 
-    The expression is searched for (anchor it with \\A and \\Z to match all of the answer); `^` and `$` match at lines.
+    The expression is searched for (anchor it with \A and \Z to match all of the answer); `^` and `$` match at lines.
 
     Attributes:
         pattern: the regular expression; one that could run for ever is refused (`evalkit.patterns`).

@@ -82,7 +82,7 @@ def binomial_terms(n: int, p: float) -> tuple[int, list[float]]:
         up.append(term)
         last += 1
     terms = [*reversed(down), *up]
-    total = math.fsum(terms)
+    total = sum(terms)
     return k, [term / total for term in terms]
 
 

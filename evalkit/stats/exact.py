@@ -38,7 +38,7 @@ def mcnemar(losses: int, wins: int) -> McNemar:
         return McNemar(1.0, 1.0)
     first, terms = binomial_terms(losses + wins, 0.5)
     fewer = min(losses, wins)
-    below = math.fsum(terms[: max(0, fewer - first)])
+    below = sum(terms[: max(0, fewer - first)])
     at = terms[fewer - first] if fewer >= first else 0.0
     return McNemar(min(1.0, 2 * (below + at)), min(1.0, 2 * below + at))
 

@@ -17,7 +17,6 @@ import json
 import os
 import sys
 import threading
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -40,6 +39,7 @@ ORPHAN_S = 30
 
 CLEANUP_S = 15
 LINE_EVERY_S = 0.2
+_CREDENTIALS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
 
 
 class Voice:
@@ -48,15 +48,24 @@ class Voice:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._rows = 0
-        self._told_at = 0.0
+        self._told = 0
 
     def progress(self, rows: int) -> None:
-        """Say that `rows` more rows, or one step without rows, are done."""
+        """Count `rows` more rows, which `keep_telling` tells; a step without rows is told at once."""
         self._rows += rows
-        now = time.monotonic()
-        if now - self._told_at >= LINE_EVERY_S or not rows:
-            self._told_at = now
-            self.say({"event": "progress", "rows": self._rows})
+        if not rows:
+            self._tell()
+
+    async def keep_telling(self) -> None:
+        """Tell of new rows a few times a second."""
+        while True:
+            await asyncio.sleep(LINE_EVERY_S)
+            if self._rows != self._told:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told = self._rows
+        self.say({"event": "progress", "rows": self._rows})
 
     def say(self, line: dict[str, Json]) -> None:
         """Write one line; a parent that no longer reads is not an error."""
@@ -110,9 +119,10 @@ async def _publish(client: "WeaveClient", folder: RunFolder, run: RunResult, voi
     voice.progress(0)
     publisher = RunPublisher(client, folder, run, voice.progress)
     end = RunEnd()
+    telling = asyncio.create_task(voice.keep_telling())
     work = asyncio.create_task(publisher.publish(end.complete))
     early = asyncio.create_task(end.incomplete.wait())
-    await asyncio.wait({work, early}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({work, early, telling}, return_when=asyncio.FIRST_COMPLETED)
     try:
         return {"event": "done", "block": work.result() if work.done() else await publisher.abandon()}
     except Exception as error:  # noqa: BLE001  as in main
@@ -133,6 +143,13 @@ def _open_client(run: RunResult, store: Path | None) -> Generator["WeaveClient"]
     """Open the store that the run is published to, as the SDK's global client."""
     target = run.plan["weave"]
     if target["backend"] == "wandb":
+        if not any(os.environ.get(name) for name in _CREDENTIALS):
+            # The SDK would ask for a key on stdin, which is not a person's.
+            raise PublishError(
+                "WANDB_API_KEY is not set; export it, or publish to the embedded store (--backend local)"
+            )
+        if target["project"].startswith("local/"):
+            raise PublishError("W&B needs a project; set weave.project, or give --project entity/project")
         import weave
 
         yield weave.init(target["project"])

@@ -60,20 +60,28 @@ def open_local_client(store_path: Path, project: str) -> "Generator[WeaveClient]
         _install(client)
         implicit_patch()
         register_import_hook()
-        try:
+        with _handing_over(client):
             yield client
-        except BaseException:
-            # What was recorded up to the error is worth keeping; the error itself is what must be told.
-            with contextlib.suppress(PublishError):
-                finish_client(client, AFTER_ERROR_S)
-            raise
-        else:
-            finish_client(client)
-        finally:
-            unregister_import_hook()
-            _install(before)
     finally:
+        if before is None:
+            unregister_import_hook()
+        _install(before)
         server.close()
+
+
+@contextlib.contextmanager
+def _handing_over(client: "WeaveClient") -> Generator[None]:
+    try:
+        yield
+    except GeneratorExit:
+        raise  # nobody left the block: the interpreter is ending and the exit hooks have done the work
+    except BaseException:
+        # What was recorded up to the error is worth keeping; the error itself is what must be told.
+        with contextlib.suppress(PublishError):
+            finish_client(client, AFTER_ERROR_S)
+        raise
+    else:
+        finish_client(client)
 
 
 def finish_client(client: "WeaveClient", timeout_s: float = FINISH_S) -> None:

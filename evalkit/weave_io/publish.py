@@ -76,11 +76,10 @@ class RunPublisher:
         return _block(self.client, self.run, cells.objects, cells)
 
     def _publish_board(self, publication: Publication, cells: CellPublisher) -> dict[str, Json]:
-        run = self.folder.load()
-        results = {cell.key: cell for cell in run.cells}
+        results = {cell.key: cell for cell in self.folder.load().cells}
         columns = columns_of(publication, results)
         uri, board = publish_board(self.client, publication, columns, cells.objects.refs)
-        is_verified = bool(run.plan["weave"].get("verify", True))
+        is_verified = bool(self.run.plan["weave"].get("verify", True))
         if is_verified:
             refs = cells.objects.model_refs
             published = {
@@ -88,7 +87,7 @@ class RunPublisher:
                 for cell in publication.cells
             }
             verify_board(self.client, publication, board, columns=columns, cells=published)
-        return {**_block(self.client, run, cells.objects, cells), "leaderboard": uri, "verified": is_verified}
+        return {**_block(self.client, self.run, cells.objects, cells), "leaderboard": uri, "verified": is_verified}
 
 
 async def _publish_cells(cells: CellPublisher) -> None:

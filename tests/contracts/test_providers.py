@@ -4,12 +4,12 @@ import dataclasses
 import inspect
 
 import pytest
-from tests.fake_endpoint import FakeEndpoint
-from tests.providers.asking import request_for
 
 from evalkit.protocols import Model, Provider, ProviderContext
 from evalkit.records import Prediction, PredictionOutcome, Sample
 from evalkit.registry import Registry
+from tests.fake_endpoint import FakeEndpoint
+from tests.providers.asking import request_for
 
 REGISTRY = Registry("evalkit.providers")
 NAMES = REGISTRY.names()

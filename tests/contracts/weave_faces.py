@@ -66,7 +66,10 @@ def remote_client(address: str, key: str) -> Iterator[Any]:
 
     server = RemoteHTTPTraceServer(address, should_batch=True)
     server.set_auth(("api", key))
-    client = WeaveClient(ENTITY, NAME, server)
+    for processor in (server.call_processor, server.feedback_processor):
+        assert processor is not None
+        processor.min_batch_interval = 0.02  # a second by default, waited for at every flush
+    client = WeaveClient(ENTITY, NAME, server, ensure_project_exists=False)
     set_weave_client_global(client)
     try:
         yield client
@@ -76,3 +79,4 @@ def remote_client(address: str, key: str) -> Iterator[Any]:
         for processor in (server.call_processor, server.feedback_processor):
             assert processor is not None
             processor.stop_accepting_new_work_and_flush_queue()
+        server._stainless_client.close()

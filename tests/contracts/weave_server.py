@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_COMMAND = "from evalkit.cli.server import command; command()"
 _KEEP = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR")
 
 
@@ -40,7 +39,7 @@ def running_server(store: Path, *arguments: str, env: Mapping[str, str] | None =
     store.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, "--store", str(store), *arguments],
+            [sys.executable, "-m", "evalkit", "server", "--store", str(store), *arguments],
             stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=ROOT, env=clean_environment(env or {}),
         )  # fmt: skip
     assert process.stdout is not None

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.providers.asking import build, request_for
 
 from evalkit.errors import ConfigError, DatasetError
 from evalkit.protocols import ProviderContext
 from evalkit.records import PredictionOutcome, Sample, Usage
+from tests.providers.asking import build, request_for
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the published outputs are not at {DATA}")
@@ -144,10 +144,10 @@ def test_the_url_changes_with_the_answers(tmp_path):
     assert before != build("recorded", path=path, base_dir=str(tmp_path), order=True).url
     write(tmp_path, [{"id": 0, "text": "other"}])
     assert before != build("recorded", path=path, base_dir=str(tmp_path)).url
-    by_model = build("recorded", path="{{ model }}s.jsonl", base_dir=str(tmp_path))
+    by_model = build("recorded", path="of-{{ model }}.jsonl", base_dir=str(tmp_path))
     with pytest.raises(DatasetError, match="no file matches"):
         _ = by_model.url
-    write(tmp_path, [{"id": 0, "text": "a"}], "ms.jsonl")
+    write(tmp_path, [{"id": 0, "text": "a"}], "of-m.jsonl")
     assert by_model.url.startswith("recorded:")
 
 
@@ -187,7 +187,7 @@ async def test_published_outputs_are_joined_exactly(task, right):
 @needs_data
 async def test_a_doubled_published_question_is_told():
     path = "bbh/code-davinci-002-direct/sports_understanding.json"
-    with pytest.raises(DatasetError, match="row 156: answers the same input as .* row 28"):
+    with pytest.raises(DatasetError, match=r"row 156: answers the same input as .* row 28"):
         await replay(DATA, [], path=path, fields={"input": "input", "text": "prediction"})
 
 

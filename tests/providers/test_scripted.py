@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.providers.asking import build, request_for
 
 from evalkit.errors import ConfigError
 from evalkit.protocols import ProviderContext
 from evalkit.records import FailureKind, PredictionOutcome, Sample
+from tests.providers.asking import build, request_for
 
 SAMPLES = [Sample(id=f"s{i}", input=f"q{i}", target=f"t{i}", fields={"topic": "x"}, index=i) for i in range(400)]
 

@@ -6,7 +6,8 @@ import pytest
 
 from evalkit.stats.distributions import binomial_terms
 from evalkit.stats.intervals import Scores, score_interval, threshold_interval
-from evalkit.stats.paired import Pairing, augmented_estimate
+from evalkit.stats.paired import augmented_estimate
+from evalkit.stats.pairing import Pairing
 
 
 def beta_items(rng: random.Random, p: float, icc: float, n: int) -> list[float]:

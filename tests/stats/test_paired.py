@@ -1,4 +1,4 @@
-"""Pairing by id, and the interval and p-value of a difference where pairs are few, equal, clustered or missing."""
+"""The interval and p-value of a difference where pairs are few, equal, clustered or missing."""
 
 import math
 
@@ -6,55 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.stats.paired import (
-    DifferenceEstimate,
-    ItemScores,
-    Pairing,
-    augmented_estimate,
-    pair_items,
-    paired_difference,
-    plain_estimate,
-)
-
-NAN = math.nan
-
-
-def side(values: list[float], ids: list[str] | None = None, *, binary: bool = True, **given: object) -> ItemScores:
-    return ItemScores(ids or [f"s{i}" for i in range(len(values))], values, is_binary=binary, **given)
+from evalkit.stats.paired import DifferenceEstimate, augmented_estimate, paired_difference, plain_estimate
+from evalkit.stats.pairing import Pairing
 
 
 def compare(d: list[float], *, binary: bool = True, **given: object):
     return paired_difference(Pairing(d, is_binary=binary, **given), confidence=0.95)
-
-
-class TestPairing:
-    def test_items_join_by_id_in_any_order(self) -> None:
-        got = pair_items(side([1, 0, 1], ["a", "b", "c"]), side([0, 1, 1], ["c", "a", "b"]))
-        assert got.differences == [0, -1, 1]
-        assert got.missing == 0
-
-    def test_only_items_scored_on_both_sides_pair(self) -> None:
-        got = pair_items(side([1, NAN, 1, NAN]), side([0, 1, NAN, NAN]))
-        assert (got.differences, got.missing) == ([1], 3)
-
-    def test_items_of_one_side_only_are_missing(self) -> None:
-        got = pair_items(side([1, 1], ["a", "b"]), side([0, 0], ["b", "c"]))
-        assert (got.differences, got.missing) == ([1], 2)
-
-    @pytest.mark.parametrize(
-        ("left", "right"), [(["a", "a"], ["a", "b"]), (["a", "b"], ["b", "b"])], ids=["first", "second"]
-    )
-    def test_an_id_twice_is_refused(self, left: list[str], right: list[str]) -> None:
-        with pytest.raises(ValueError, match="twice"):
-            pair_items(side([1, 0], left), side([0, 1], right))
-
-    def test_clusters_follow_their_items(self) -> None:
-        got = pair_items(side([1, NAN, 0], clusters=["x", "y", "z"]), side([1, 1, 1]))
-        assert got.clusters == ["x", "z"]
-
-    def test_trials_are_the_fewer_and_binary_needs_both(self) -> None:
-        got = pair_items(side([0.5], trials=4), side([1.0], trials=2, binary=False))
-        assert (got.trials, got.is_binary) == (2, False)
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -9,7 +9,8 @@ from evalkit.stats.exact import mcnemar, sign_flip
 from evalkit.stats.intervals import Scores, clopper_pearson, score_interval, t_interval, threshold_interval, wilson
 from evalkit.stats.means import clustered_mean
 from evalkit.stats.multiple import benjamini_hochberg, holm
-from evalkit.stats.paired import Pairing, augmented_estimate, paired_difference, plain_estimate
+from evalkit.stats.paired import augmented_estimate, paired_difference, plain_estimate
+from evalkit.stats.pairing import Pairing
 from evalkit.stats.quantiles import quantile_interval
 from evalkit.stats.ranks import PairTest, pairs_to_test, rank_intervals
 from evalkit.stats.reducers import pass_at_k

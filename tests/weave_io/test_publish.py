@@ -80,6 +80,7 @@ def _evaluate_call(store: Path, call_id: str) -> tuple[Json, Json]:
         return dict(call.summary["usage"]), call.output["model_latency"]["mean"]
 
 
+@pytest.mark.slow
 def test_publishing_twice_changes_nothing(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path)
     first = publish_here(folder, store)
@@ -90,6 +91,7 @@ def test_publishing_twice_changes_nothing(tmp_path: Path, store: Path) -> None:
     assert all(len(values) == 1 for values in board_values(store, second).values())
 
 
+@pytest.mark.slow
 def test_a_second_night_makes_no_new_versions(tmp_path: Path, store: Path) -> None:
     first = publish_here(make_run_folder(tmp_path), store)
     objects = stored_objects(store)
@@ -101,6 +103,7 @@ def test_a_second_night_makes_no_new_versions(tmp_path: Path, store: Path) -> No
     assert all(len(values) == 2 for values in board_values(store, second).values())
 
 
+@pytest.mark.slow
 def test_two_system_prompts_stand_on_one_board(tmp_path: Path, store: Path) -> None:
     models = (ModelUnderTest("bare"), ModelUnderTest("guided", system="Answer with a number."))
     block = publish_here(make_run_folder(tmp_path, RunSpec(models=models)), store)
@@ -108,6 +111,7 @@ def test_two_system_prompts_stand_on_one_board(tmp_path: Path, store: Path) -> N
     assert {model for model, _, _ in board_values(store, block)} == set(block["models"].values())
 
 
+@pytest.mark.slow
 def test_one_model_is_one_row_over_several_evaluations(tmp_path: Path, store: Path) -> None:
     spec = RunSpec(evaluations=("plain", "with-words"), prompts={"with-words": "In words: {{ input }}"})
     block = publish_here(make_run_folder(tmp_path, spec), store)
@@ -116,6 +120,7 @@ def test_one_model_is_one_row_over_several_evaluations(tmp_path: Path, store: Pa
     assert len(block["calls"]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -132,6 +137,7 @@ def test_a_new_version_says_what_changed(tmp_path: Path, store: Path, changes: J
     assert block["changed"] == ({"qa": named} if named else {})
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_publication_left_is_replaced(tmp_path: Path, store: Path) -> None:
     """The first publication sees one cell end and the other never; the second finds both in the journal."""
     folder = make_run_folder(tmp_path, complete=False)
@@ -158,7 +164,7 @@ def _abandon_when_quiet(folder: RunFolder, store: Path) -> dict[str, Json]:
 
             publisher = RunPublisher(client, folder, folder.load(), count)
             work = asyncio.create_task(publisher.publish(asyncio.Event()))
-            while rows < 12 and not work.done():
+            while rows < 12 and not work.done():  # noqa: ASYNC110  progress comes as plain calls
                 await asyncio.sleep(0.01)
             block = await publisher.abandon()
             work.cancel()
@@ -167,6 +173,7 @@ def _abandon_when_quiet(folder: RunFolder, store: Path) -> dict[str, Json]:
         return asyncio.run(publish())
 
 
+@pytest.mark.slow
 def test_another_number_in_run_json_is_found(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path)
     run = folder.load()
@@ -177,6 +184,7 @@ def test_another_number_in_run_json_is_found(tmp_path: Path, store: Path) -> Non
         publish_here(folder, store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("traces", "parent", "children"),
     [("all", None, 12), ("none", None, 0), ("all", "20261101T000000-cc03", 0)],
@@ -191,6 +199,7 @@ def test_traces_decide_about_child_calls_only(
     assert _count(store, "Evaluation.predict_and_score") == 12
 
 
+@pytest.mark.slow
 def test_an_answer_that_two_evaluations_share_is_traced_once(tmp_path: Path, store: Path) -> None:
     publish_here(make_run_folder(tmp_path, RunSpec(evaluations=("one", "two"))), store)
     assert _count(store, "Evaluation.predict_and_score") == 24
@@ -203,6 +212,7 @@ def _count(store: Path, op: str) -> int:
         return client.server.calls_query_stats({"project_id": client.project_id, "filter": filter_}).count
 
 
+@pytest.mark.slow
 def test_a_large_run_publishes_a_fixed_choice_of_rows_and_the_whole_aggregate(tmp_path: Path, store: Path) -> None:
     spec = RunSpec(samples=30, trials=2)
     folder = make_run_folder(tmp_path, spec)
@@ -213,6 +223,7 @@ def test_a_large_run_publishes_a_fixed_choice_of_rows_and_the_whole_aggregate(tm
     assert again["evaluations"] == block["evaluations"]
 
 
+@pytest.mark.slow
 def test_a_row_that_the_journal_does_not_hold_withdraws_the_evaluation(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path)
     import sqlite3
@@ -231,6 +242,7 @@ def test_the_digest_of_an_evaluation_is_held(tmp_path: Path, store: Path) -> Non
     assert digest == "Xa4Hu91yTezXXHhuhAZ2g3i6CiQ8XY7hiWdUXgOyGuA"
 
 
+@pytest.mark.slow
 def test_outcomes_arrive_as_values(tmp_path: Path, store: Path) -> None:
     scorers = {"exact": {"version": 1}, "second": {"version": 1}}
     folder = make_run_folder(tmp_path, RunSpec(judge=four_rows, samples=4, scorers=scorers))

@@ -1,0 +1,22 @@
+"""The page's script and style, read from the package."""
+
+from importlib.resources import files
+
+__all__ = ["load_script", "load_style"]
+
+_MODULES = ("text.js", "store.js", "address.js", "filters.js", "list.js", "detail.js", "explorer.js", "shell.js")
+
+
+def load_script() -> str:
+    """Return all modules of the page's script as one strict function, the same bytes each time."""
+    modules = "\n".join(_read(name).strip() + "\n" for name in _MODULES)
+    return f'"use strict";\n(() => {{\n{modules}}})();\n'
+
+
+def load_style() -> str:
+    """Return the page's style sheet."""
+    return _read("style.css").strip() + "\n"
+
+
+def _read(name: str) -> str:
+    return (files(__name__) / name).read_text(encoding="utf-8")
