@@ -29,7 +29,8 @@ def evalkit(server: Endpoint, rows: int, concurrency: int, folder: Path, **chang
     throttle = {"max_concurrency": concurrency, "start_concurrency": concurrency}
     config = CONFIG | {"providers": {"fake": {"use": "openai", "base_url": server.url}}, "throttle": throttle} | changes
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
-    return run_process([sys.executable, "-m", "evalkit", "run", "config.yaml", "--fresh"], cwd=folder, env={"PYTHONPATH": str(ROOT)})
+    command = [sys.executable, "-m", "evalkit", "run", "config.yaml", "--fresh"]
+    return run_process(command, cwd=folder, env={"PYTHONPATH": str(ROOT)})
 
 
 def floor(server: Endpoint, rows: int, concurrency: int) -> Cost:
@@ -48,7 +49,8 @@ def bar_engine(server: Endpoint, folder: Path) -> None:
     ours = per_row(lambda rows: evalkit(server, rows, 32, folder), 1000, 5000)
     theirs = per_row(lambda rows: floor(server, rows, 32), 1000, 5000)
     wide = per_row(lambda rows: evalkit(server, rows, 512, folder), 1000, 5000)
-    print(f"CPU a row, C=32: evalkit {ours:.2f} ms, floor {theirs:.2f} ms, over it {ours - theirs:.2f} ms (bar 1.5, aim 1.0)")
+    over = ours - theirs
+    print(f"CPU a row, C=32: evalkit {ours:.2f} ms, floor {theirs:.2f} ms, over it {over:.2f} ms (bar 1.5, aim 1.0)")
     print(f"CPU a row at C=512 over C=32: {wide / ours:.2f} (bar 1.2)")
 
 
@@ -56,13 +58,14 @@ def bar_efficiency(server: Endpoint, folder: Path) -> None:
     """Busy and whole-run efficiency at 200 ms."""
     for concurrency, rows, bar in ((32, 1000, 0.95), (128, 5000, 0.90), (512, 20000, 0.60)):
         ideal = math.ceil(rows / concurrency) * 0.2
-        figures = []
+        runs: list[tuple[float, float]] = []
         for run in (lambda r, c: evalkit(server, r, c, folder), lambda r, c: floor(server, r, c)):
             server.reset(latency_s=0.2)
             cost = run(rows, concurrency)
-            figures.append((ideal / server.stats()["busy_s"], ideal / cost.wall_s))
-        (busy, whole), (floor_busy, _) = figures
-        print(f"busy efficiency, C={concurrency}, N={rows}: {busy:.2f}, floor {floor_busy:.2f} (bar {bar:.2f}); whole run {whole:.2f}")
+            runs.append((ideal / server.stats()["busy_s"], ideal / cost.wall_s))
+        (busy, whole), (floor_busy, _) = runs
+        figures = f"{busy:.2f}, floor {floor_busy:.2f} (bar {bar:.2f}); whole run {whole:.2f}"
+        print(f"busy efficiency, C={concurrency}, N={rows}: {figures}")
 
 
 def bar_memory(server: Endpoint, folder: Path) -> None:
@@ -107,7 +110,8 @@ def bar_rate(server: Endpoint, folder: Path) -> None:
     server.reset(latency_s=0.01)
     for rate, rows in ((2.5, 25), (50, 300), (500, 2000)):
         server.reset()
-        evalkit(server, rows, 64, folder, throttle={"max_concurrency": 64, "requests_per_second": rate, "adaptive": False})
+        throttle = {"max_concurrency": 64, "requests_per_second": rate, "adaptive": False}
+        evalkit(server, rows, 64, folder, throttle=throttle)
         got = (rows - math.ceil(rate * 0.1)) / server.stats()["busy_s"]
         print(f"requests_per_second {rate}: {got:.2f} ({got / rate - 1:+.1%}, bar 5%)")
 
@@ -118,7 +122,8 @@ def bar_three(server: Endpoint, folder: Path) -> None:
     models = [{"id": f"m{n}", "provider": "fake"} for n in range(3)]
     evalkit(server, 1000, 32, folder, models=models)
     stats, ideal = server.stats(), math.ceil(3000 / 32) * 0.2
-    print(f"three models, C=32: peak {stats['peak']} in flight (bar 32), busy {stats['busy_s'] / ideal:.2f} of the ideal (bar 1.15)")
+    busy = stats["busy_s"] / ideal
+    print(f"three models, C=32: peak {stats['peak']} in flight (bar 32), busy {busy:.2f} of the ideal (bar 1.15)")
 
 
 BARS = {

@@ -1,6 +1,6 @@
 """The floor: the same questions asked by nothing but aiohttp, answers compared, nothing kept.
 
-    python benchmarks/floor.py URL ROWS CONCURRENCY
+python benchmarks/floor.py URL ROWS CONCURRENCY
 """
 
 import asyncio
@@ -12,7 +12,9 @@ import aiohttp
 
 def question(number: int) -> str:
     """Return the input of row `number`, about 200 characters."""
-    return f"Q{number:06d}: read the words and reply with the code only. " + "river stone amber cloud signal garden " * 4
+    return (
+        f"Q{number:06d}: read the words and reply with the code only. " + "river stone amber cloud signal garden " * 4
+    )
 
 
 async def ask(url: str, rows: int, concurrency: int, model: str = "fake-model") -> int:

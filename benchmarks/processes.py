@@ -28,7 +28,8 @@ class Cost:
 def run_process(command: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Cost:
     """Run `command` to its end; CPU is user + system of the process and its waited-for children."""
     began = time.perf_counter()
-    with subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, **pipes, text=True) as process:
         assert process.stdout is not None
         stdout = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)

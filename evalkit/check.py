@@ -91,11 +91,6 @@ class _Evaluation:
         yield from self._prompt()
         yield from self._targets()
         yield from self._trials()
-        if self.config.stats.group_by and not any(sample.group for sample in self.samples):
-            message = (
-                f"stats.group_by is {self.config.stats.group_by!r}, and no sample has it: every sample is a cluster"
-            )
-            yield _Finding(("dataset",), message, is_warning=True)
 
     def _prompt(self) -> Iterator[_Finding]:
         prompt = self.evaluation.prompt
@@ -152,7 +147,7 @@ class _Evaluation:
                 yield _Finding(("scorers", index), message)
             else:
                 message = (
-                    f"{name!r} cannot score the {len(missing)} samples without a target, the first is {missing[0]!r}"
+                    f"{len(missing)} of {len(self.samples)} samples have no target for {name!r}, first {missing[0]!r}"
                 )
                 yield _Finding(("scorers", index), message, is_warning=True)
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from evalkit.scoring import score_prediction
-
 from evalkit.errors import EvalkitError
 from evalkit.journal import Journal
 from evalkit.plan import Cell, Plan
@@ -15,14 +13,14 @@ from evalkit.protocols import Model
 from evalkit.records import (
     NOT_ANSWERED,
     CallKey,
-    FailureKind,
     Prediction,
     PredictionOutcome,
     SampleResult,
     Score,
     ScoreOutcome,
 )
-from evalkit.stop import Stop, StopReason
+from evalkit.scoring import score_prediction
+from evalkit.stop import Stop
 from evalkit.throttle import Throttle
 
 __all__ = ["CellProgress", "Engine", "Lane", "Progress"]
@@ -108,7 +106,6 @@ class Engine:
         Raises:
             EvalkitError: the journal cannot be written, or a prompt cannot be rendered.
         """
-        closing = asyncio.create_task(self._close_when_stopped())
         try:
             async with asyncio.TaskGroup() as group:
                 for provider, lane in self._lanes.items():
@@ -117,8 +114,6 @@ class Engine:
                         group.create_task(self._work(items, lane))
         except* EvalkitError as errors:
             raise errors.exceptions[0] from None
-        finally:
-            closing.cancel()
 
     def _items(self, provider: str) -> Iterator[WorkItem]:
         cells = [cell for cell in self._plan.cells if cell.model.provider == provider]
@@ -145,7 +140,6 @@ class Engine:
         sample = cell.present(cell.dataset.samples[item.position])
         request = cell.request(sample, item.trial)
         prediction = await lane.model.predict(request)
-        self._heed(prediction)
         scores = await score_prediction(cell.bound_scorers, sample, prediction, cell.model.reasoning)
         return SampleResult(cell.key, sample.id, item.trial, prediction, scores, request.key)
 
@@ -161,20 +155,6 @@ class Engine:
             self.progress.prompt_tokens += read
             self.progress.completion_tokens += written
             self.progress.cost_usd += 0.0 if price is None else (read * price.input + written * price.output) / 1e6
-
-    def _heed(self, prediction: Prediction) -> None:
-        failure = prediction.failure
-        if failure is None:
-            return
-        if failure.kind is FailureKind.ACCESS:
-            self._stop.request(StopReason.ACCESS, failure.message)
-        elif failure.kind is FailureKind.QUOTA:
-            self._stop.request(StopReason.QUOTA, failure.message)
-
-    async def _close_when_stopped(self) -> None:
-        await self._stop.wait()
-        for lane in self._lanes.values():
-            lane.throttle.close()
 
 
 def _not_run(item: WorkItem) -> SampleResult:

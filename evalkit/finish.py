@@ -65,7 +65,7 @@ def finish_run(
         cells=cells,
         leaderboard=board.rows,
         pairs=tuple(pair.describe() for pair in board.pairs),
-        tie=dataclasses.asdict(board.tie),
+        tie={**dataclasses.asdict(board.tie), "models": list(board.tie.models)},
     )
     return finished, messages
 
@@ -107,8 +107,6 @@ def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop) -> tuple[str,
     failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _NOT_MEASURED)
     allowed = plan.config.run.max_error_rate
     if failed > allowed * plan.calls:
-        return "incomplete", (
-            f"{failed} of {plan.calls} calls failed ({failed / plan.calls:.1%}); run.max_error_rate allows {allowed:.1%}; "
-            f"{again}",
-        )
+        share = f"{failed} of {plan.calls} calls failed ({failed / plan.calls:.1%})"
+        return "incomplete", (f"{share}; run.max_error_rate allows {allowed:.1%}; {again}",)
     return "complete", ()

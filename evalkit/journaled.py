@@ -49,14 +49,18 @@ class Journaled:
 
 
 class Attempted:
-    """Sends one request under a deadline, between a line in the journal that it starts and one that it ended."""
+    """Sends one request under a deadline, between a line in the journal that it starts and one that it ended.
 
-    __slots__ = ("_deadline_s", "_journal", "_model")
+    `heed` hears of every failure before the permit is given back, so that it can keep the next call from starting.
+    """
 
-    def __init__(self, model: Model, journal: Journal, deadline_s: float) -> None:
+    __slots__ = ("_deadline_s", "_heed", "_journal", "_model")
+
+    def __init__(self, model: Model, journal: Journal, *, deadline_s: float, heed: Callable[[Failure], None]) -> None:
         self._model = model
         self._journal = journal
         self._deadline_s = deadline_s
+        self._heed = heed
 
     async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
         """Return the answer with its service time; a reply later than the deadline is a transient failure."""
@@ -76,4 +80,6 @@ class Attempted:
             )
         prediction = dataclasses.replace(prediction, timing=timing)
         self._journal.end_attempt(number, prediction, started_at + service_s)
+        if prediction.failure is not None:
+            self._heed(prediction.failure)
         return prediction

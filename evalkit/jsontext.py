@@ -23,10 +23,10 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 def last_json(text: str, opening: str = "{[") -> Json:
     """Return the last outermost JSON object or array written in `text`.
 
-    `opening` limits what is looked for: "{" objects, "[" arrays, "{[" both. A value that is not closed does not count.
+    `opening` limits what is looked for: "{" objects, "[" arrays, "{[" both.
 
     Raises:
-        LookupError: there is none.
+        LookupError: there is none, or the last one is cut off by the end of the text or nested too deep to read.
     """
     found: list[Json] = []
     position = 0
@@ -34,7 +34,13 @@ def last_json(text: str, opening: str = "{[") -> Json:
         try:
             value, position = _DECODER.raw_decode(text, start.start())
             found = [value]
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise LookupError("a JSON value is nested too deep to be read") from None
+        except json.JSONDecodeError as error:
+            if error.msg.startswith("Unterminated string") or not text[error.pos :].strip():
+                raise LookupError("the last JSON value is cut off") from None
+            position = start.end()
+        except ValueError:
             position = start.end()
     if not found:
         raise LookupError("no JSON value in the text")

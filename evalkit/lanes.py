@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from evalkit.engine import Lane
@@ -12,7 +13,7 @@ from evalkit.plan import Plan
 from evalkit.protocols import ProviderContext
 from evalkit.records import CallKey, Failure, FailureKind, Prediction, PredictionOutcome, Request
 from evalkit.retry import Retrying
-from evalkit.stop import Stop
+from evalkit.stop import Stop, StopReason
 from evalkit.throttle import Throttle, Throttled, pace
 
 __all__ = ["offline_lanes", "open_lanes"]
@@ -31,6 +32,7 @@ async def open_lanes(
         ProviderError: a provider cannot be started.
     """
     asked: dict[CallKey, asyncio.Future[Prediction]] = {}
+    heed = partial(_heed, stop)
     lanes: dict[str, Lane] = {}
     for name, provider in plan.providers.items():
         spec = plan.provider_specs[name]
@@ -44,15 +46,24 @@ async def open_lanes(
             adaptive=limits.adaptive,
             pacer=None if limits.requests_per_second is None else pace(limits.requests_per_second),
         )
+        stop.tell(throttle.close)
         deadline_s: float = spec.timeout or getattr(provider, "timeout", None) or _DEFAULT_DEADLINE_S
         retrying = Retrying(
-            Throttled(Attempted(model, journal, deadline_s), throttle),
+            Throttled(Attempted(model, journal, deadline_s=deadline_s, heed=heed), throttle),
             spec.retry or plan.config.retry,
             is_stopped=lambda: bool(stop),
             sleep=stop.sleep,
         )
         lanes[name] = Lane(throttle, Journaled(retrying, journal, asked))
     return lanes
+
+
+def _heed(stop: Stop, failure: Failure) -> None:
+    """Stop the run for what no other call can get around."""
+    if failure.kind is FailureKind.ACCESS:
+        stop.request(StopReason.ACCESS, failure.message)
+    elif failure.kind is FailureKind.QUOTA:
+        stop.request(StopReason.QUOTA, failure.message)
 
 
 def offline_lanes(plan: Plan, journal: Journal) -> dict[str, Lane]:

@@ -32,7 +32,9 @@ _CORRECT = re.compile(rf"{_LIST}[)*_`\"]{{0,4}}\s(?:is|are)\s(?:the\s)?(?:correc
 _BOX = "\\boxed{"
 _BOXED = re.compile(rf"\\boxed\{{(?:{_OPEN}(?:text|math)(?:bf|rm|tt)?)?{_OPEN}{_LIST}", re.MULTILINE)
 _ALONE = re.compile(rf"[>#\-\s]*+{_OPEN}(?:(?i:option|choice)\s)?{_OPEN}{_LIST}[\s)\]*_`\"'”\u2019$}}>.!]*+")
-_START = re.compile(r"[*_`\"(\[]{0,4}([A-Za-z])(?:[*_`]{0,3}[).:\]][*_`]{0,3}|[*_`]{1,3})(?=\s|$)(?!\s{1,3}(?:and|or)\b)")
+_START = re.compile(
+    r"[*_`\"(\[]{0,4}([A-Za-z])(?:[*_`]{0,3}[).:\]][*_`]{0,3}|[*_`]{1,3})(?=\s|$)(?!\s{1,3}(?:and|or)\b)"
+)
 _IN_BRACKETS = re.compile(r"(?<!\w)\(([A-Za-z])\)")
 _OPTION = re.compile(r"(?i:\b(?:option|choice)\s)[*_`\"'(]{0,4}([A-Z])(?!['\u2019]?\w)")
 _ANY = re.compile(_LETTER, re.MULTILINE)

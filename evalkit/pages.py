@@ -3,13 +3,16 @@
 import asyncio
 import sys
 
+from evalkit.config.schema import ReportSpec
 from evalkit.store import RunFolder
 
 __all__ = ["make_files"]
 
 
-async def make_files(folder: RunFolder) -> str | None:
-    """Make the report and the tables of a stored run; return a sentence when that failed, None when it did not."""
+async def make_files(folder: RunFolder, wanted: ReportSpec) -> str | None:
+    """Make the wanted files of a stored run; return a sentence when that failed, None when it did not."""
+    if not (wanted.html or wanted.markdown or wanted.parquet):
+        return None
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

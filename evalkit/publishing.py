@@ -71,19 +71,18 @@ class Publisher:
         env = os.environ if environment is None else environment
         planned = folder.load().plan["weave"]
         target = {"backend": backend or planned["backend"], "project": project or planned["project"]}
-        options = {"--backend": backend, "--project": project, "--store": store or _store_path(folder.path, env)}
+        options = {**target, "store": str((store or _store_path(folder.path, env)).resolve())}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "evalkit.weave_io.child",
-            str(folder.path),
-            *(part for name, value in options.items() if value is not None for part in (name, str(value))),
+            *("-m", "evalkit.weave_io.child", str(folder.path.resolve())),
+            *(f"--{name}={value}" for name, value in options.items()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             limit=_LINE_LIMIT,
-            env=child_environment(target["backend"], env),
+            cwd=folder.path,  # it heads the child's import path: nothing there is called like a library
+            env={**child_environment(target["backend"], env), **_import_path(env)},
         )
         secrets = tuple(value for name, value in env.items() if "KEY" in name.upper() and len(value) >= _KEY_LENGTH)
         return cls(folder, process, target=target, deadline_s=deadline_s, secrets=secrets)
@@ -92,6 +91,11 @@ class Publisher:
     def pid(self) -> int:
         """The child's process id, and its group's."""
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child is still at work."""
+        return self._process.returncode is None
 
     async def finish(self, complete: bool, on_progress: Callable[[int], None] | None = None) -> dict[str, Json]:  # noqa: FBT001  finish(complete=...) reads as what it says
         """Tell the child that the run has ended, wait for it, and return run.json's weave block; never raises for it.
@@ -169,6 +173,16 @@ class Publisher:
 
     def _nothing_published(self) -> dict[str, Json]:
         return {**self._target, "evaluations": {}, "calls": {}, "leaderboard": None, "verified": False, "error": None}
+
+
+def _import_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable that lets the child find evalkit where it is not installed, but run from a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    given = environment.get("PYTHONPATH", "")
+    paths = [str(Path(path).resolve()) for path in given.split(os.pathsep) if path]
+    if root.name not in {"site-packages", "dist-packages"} and str(root) not in paths:
+        paths.append(str(root))
+    return {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
 
 
 def _store_path(run: Path, environment: Mapping[str, str]) -> Path:

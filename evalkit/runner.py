@@ -8,20 +8,19 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
-from evalkit.pages import make_files
-from evalkit.publishing import Publisher
-from evalkit.scoring import aclose_scorers
-
 from evalkit.engine import Engine, Lane, Progress
 from evalkit.environment import describe_git, describe_machine, describe_versions
 from evalkit.errors import ExitCode
+from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
 from evalkit.interrupts import heed_interrupts
 from evalkit.journal import Journal
 from evalkit.lanes import offline_lanes, open_lanes
+from evalkit.pages import make_files
 from evalkit.plan import Plan
+from evalkit.publishing import Publisher
 from evalkit.records import Json, RunResult
+from evalkit.scoring import aclose_scorers
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder, encode_cell
 
@@ -120,7 +119,7 @@ class _Conductor:
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
-        making = asyncio.create_task(make_files(self.folder))
+        making = asyncio.create_task(make_files(self.folder, self.plan.config.report))
         if publisher is not None:
             run = dataclasses.replace(run, weave=await publisher.finish(complete=run.status == "complete"))
             self.folder.replace_weave(run.weave)

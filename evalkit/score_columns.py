@@ -11,7 +11,7 @@ from evalkit.stats.distributions import normal_quantile
 from evalkit.stats.intervals import Interval, Scores, score_interval
 from evalkit.stats.reducers import make_reducer
 
-__all__ = ["Reduced", "ScoreColumn", "ScoreRules"]
+__all__ = ["Reduced", "ScoreColumn", "ScoreRules", "counts_as"]
 
 _OUTCOMES = tuple(ScoreOutcome)
 _CODES = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
@@ -56,6 +56,18 @@ class ScoreRules:
     def keeps_binary(self) -> bool:
         """Whether right-or-wrong trials give right-or-wrong items, or means of them."""
         return self.trials == 1 or (isinstance(self.reduce, str) and self.reduce in _STAYS_BINARY)
+
+
+def counts_as(on_error: OnErrorSpec) -> dict[str, float | None]:
+    """Return what a prediction without a score counts as, by outcome; None where it is left out of the mean.
+
+    "truncated" is there only where a cut-off answer counts as something else than its score.
+    """
+    rules = on_error.model_dump()
+    named = {outcome.value: rules[rule] for outcome, rule in _RULE_OF.items()}
+    if rules["truncated"] in _COUNTS_AS:
+        named["truncated"] = rules["truncated"]
+    return {outcome: 0.0 if rule == "zero" else None for outcome, rule in named.items()}
 
 
 class ScoreColumn:

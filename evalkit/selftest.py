@@ -169,9 +169,9 @@ def _short(text: str) -> str:
 
 
 def _corrupted(text: str, shift: int) -> str:
-    """Move every letter and digit on by `shift`; a text without any gets one."""
+    """Move every letter and digit on by `shift`; a text without any becomes one."""
     moved = "".join(_moved(char, shift) for char in text)
-    return moved if moved != text else f"{text} {_moved('a', shift)}"
+    return moved if moved != text else _moved("a", shift)
 
 
 def _moved(char: str, shift: int) -> str:

@@ -1,6 +1,7 @@
 """Why a run ends before its last call, told to everyone who waits."""
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
 
 from evalkit.errors import ExitCode
@@ -24,19 +25,22 @@ class Stop:
         self.reason: StopReason | None = None
         self.message = ""
         self._raised = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
         return self.reason is not None
 
     def request(self, reason: StopReason, message: str) -> None:
-        """Raise the flag; the first reason stands."""
+        """Raise the flag and tell the listeners, before anything else can start; the first reason stands."""
         if self.reason is None:
             self.reason, self.message = reason, message
             self._raised.set()
+            for listener in self._listeners:
+                listener()
 
-    async def wait(self) -> None:
-        """Return when the flag is raised."""
-        await self._raised.wait()
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when the flag is raised."""
+        self._listeners.append(listener)
 
     async def sleep(self, delay_s: float) -> None:
         """Sleep for `delay_s` seconds, or until the flag is raised."""

@@ -53,7 +53,7 @@ STATED = {
     "Answer: B or C": "BC",
     "(A), (C)": "AC",
     "Both A and C are correct": "AC",
-    "（B）": "B",
+    "\uff08B\uff09": "B",
     "正确答案是B": "B",
     "Antwort: B": "B",
 }
@@ -91,10 +91,27 @@ def test_any_text_gives_sorted_letters(text, loose):
 
 @pytest.mark.parametrize(
     "piece",
-    ["answer ", "answer is ", "A,", "A and ", "(", " ", "*", "\n", "> ", "\\boxed{", " the", "-", "A)", "a) ", "A\n", "\\"],
+    [
+        "answer ",
+        "answer is ",
+        "A,",
+        "A and ",
+        "(",
+        " ",
+        "*",
+        "\n",
+        "> ",
+        "\\boxed{",
+        " the",
+        "-",
+        "A)",
+        "a) ",
+        "A\n",
+        "\\",
+    ],
 )
 def test_a_long_text_takes_linear_time(piece):
     """The suite's time-out is the judge: quadratic work on this much text would pass it."""
-    text = piece * (200_000 // len(piece))
+    text = piece * (100_000 // len(piece))
     stated_letters(text, loose=True)
     stated_letters(f"answer:{text}", loose=True)

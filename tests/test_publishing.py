@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute"),
 ]
 
+REMOTE = "team/project"
 FAKE_KEY = "f00dfeedf00dfeedf00dfeedf00dfeedf00dfeed"
 
 
@@ -41,7 +42,7 @@ async def publish(folder: RunFolder, *, complete: bool = True, **options: Json) 
 
 
 async def reach(publisher: Publisher, rows: int) -> None:
-    while publisher.rows < rows:  # noqa: ASYNC110  the publisher tells nobody but its own finish
+    while publisher.rows < rows and publisher.is_alive:  # noqa: ASYNC110  the publisher tells nobody but its own finish
         await asyncio.sleep(0.01)
 
 
@@ -49,18 +50,18 @@ def publish_now(folder: RunFolder, **options: Json) -> dict[str, Json]:
     return asyncio.run(publish(folder, **options))
 
 
-def evaluate_calls(store: Path) -> list[Json]:
+def evaluate_calls(store: Path, project: str = PROJECT) -> list[Json]:
     from evalkit.weave_io.client import open_local_client
 
-    with open_local_client(store, PROJECT) as client:
+    with open_local_client(store, project) as client:
         op = f"weave:///{client.project_id}/op/Evaluation.evaluate:*"
         return list(client.server.calls_query_stream({"project_id": client.project_id, "filter": {"op_names": [op]}}))
 
 
-def count_calls(store: Path, op: str) -> int:
+def count_calls(store: Path, op: str, project: str = PROJECT) -> int:
     from evalkit.weave_io.client import open_local_client
 
-    with open_local_client(store, PROJECT) as client:
+    with open_local_client(store, project) as client:
         filter_ = {"op_names": [f"weave:///{client.project_id}/op/{op}:*"]}
         return client.server.calls_query_stats({"project_id": client.project_id, "filter": filter_}).count
 
@@ -210,6 +211,15 @@ def test_the_local_store_asks_no_server_whatever_is_exported(tmp_path: Path, sto
         assert not path.is_file() or FAKE_KEY.encode() not in path.read_bytes(), path
 
 
+def test_a_file_beside_the_user_is_not_taken_for_a_library(
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weave.py").write_text("raise SystemExit('the wrong weave')")
+    monkeypatch.chdir(tmp_path)
+    assert publish_now(make_run_folder(Path()), store=Path(store.name))["error"] is None
+    assert store.is_file()
+
+
 def test_over_http_as_to_w_and_b(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path)
     with running_server(store) as server:
@@ -227,7 +237,7 @@ def test_over_http_as_to_w_and_b(tmp_path: Path, store: Path) -> None:
 
 def remote(address: str) -> dict[str, Json]:
     env = {**os.environ, "WANDB_API_KEY": FAKE_KEY, "WF_TRACE_SERVER_URL": address, "WANDB_BASE_URL": address}
-    return {"backend": "wandb", "project": PROJECT, "environment": env}
+    return {"backend": "wandb", "project": REMOTE, "environment": env}
 
 
 def test_an_incomplete_run_over_http_leaves_its_finished_cells(tmp_path: Path, store: Path) -> None:
@@ -243,7 +253,7 @@ def test_an_incomplete_run_over_http_leaves_its_finished_cells(tmp_path: Path, s
         block = asyncio.run(interrupt(server.address))
         assert (block["error"], list(block["calls"])) == (None, ["qa/Model A"])
         assert server.stop() == 0
-    assert [call.id for call in evaluate_calls(store)] == list(block["calls"].values())
+    assert [call.id for call in evaluate_calls(store, REMOTE)] == list(block["calls"].values())
 
 
 def test_a_server_that_dies_in_the_middle_costs_the_deadline_only(tmp_path: Path, store: Path) -> None:
@@ -263,7 +273,7 @@ def test_a_server_that_dies_in_the_middle_costs_the_deadline_only(tmp_path: Path
         assert again["error"] is None
         assert server.stop() == 0
     assert {len(found) for found in board_values(store, again).values()} == {1}
-    assert count_calls(store, "Evaluation.evaluate") == 2
+    assert count_calls(store, "Evaluation.evaluate", REMOTE) == 2
 
 
 async def test_giving_up_on_a_publication_leaves_no_process(tmp_path: Path, store: Path) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from evalkit.check import check_bindings
-from evalkit.config.load import load_config
-from evalkit.dataset import load_dataset
-from evalkit.report.terminal import print_leaderboard
 
+from evalkit.check import check_bindings
 from evalkit.cli.progress import watch_progress
+from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
+from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.folders import find_run, find_unfinished, new_run_folder
 from evalkit.plan import Plan, make_plan
+from evalkit.report.terminal import print_leaderboard
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.store import RunFolder
 
@@ -44,13 +44,13 @@ _T = TypeVar("_T")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
 def command(  # noqa: PLR0913  one parameter for each option of the command line
     config: Path,
+    *,
     profile: str | None,
     overrides: tuple[str, ...],
     models: tuple[str, ...],
     evaluations: tuple[str, ...],
     limit: int | None,
     trials: int | None,
-    *,
     no_publish: bool,
     fresh: bool,
     resume: str | None,
@@ -60,14 +60,13 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     """Run a config and print the run folder's path as the last line of stdout."""
     if fresh and resume:
         raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
-    plan = load_plan(
-        config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials
-    )
+    plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
     if shard is not None:
         plan = plan.shard(*_parse_shard(shard))
     folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
-    click.echo(f"{plan.calls} calls over {len(plan.cells)} cells; weave backend {weave.backend} ({why})", err=True)
+    size = f"{_count(plan.calls, 'call')} over {_count(len(plan.cells), 'cell')}"
+    click.echo(f"{size}; weave backend {weave.backend} ({why})", err=True)
     end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress))
     return conclude(end)
 
@@ -150,6 +149,10 @@ def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None
         return new_run_folder(reports, name)
     click.echo(f"going on with the unfinished run {unfinished.path} (--fresh starts anew)", err=True)
     return unfinished
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

@@ -80,7 +80,7 @@ def _merge(layers: Layers, profile: str | None, overrides: Sequence[str], proble
 def _fill_in(tree: MapNode, env: Mapping[str, str], problems: Problems) -> MapNode:
     kept = {key: entry for key, entry in tree.entries.items() if key in _READ_ALREADY}
     rest = {key: entry for key, entry in tree.entries.items() if key not in _READ_ALREADY}
-    filled = interpolate(drop_ignored_keys(MapNode(rest, tree.place), Config), env)
+    filled = interpolate(drop_ignored_keys(MapNode(rest, tree.place), Config), env, Config)
     problems.extend(filled.problems)
     assert isinstance(filled.node, MapNode)
     return MapNode({**filled.node.entries, **kept}, tree.place)

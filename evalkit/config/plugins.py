@@ -68,14 +68,17 @@ def _check(tree: MapNode, path: KeyPath, plugin: _Plugin, problems: Problems) ->
 
 
 def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[str, Json], problems: Problems) -> None:
-    """Build the plugin, again without each option that is refused: one build tells of one option."""
+    """Build the plugin, again without each option that is refused: one build tells of one option.
+
+    What is wrong with a key that sections have in common is the schema's to tell.
+    """
     dropped: set[str] = set()
     while True:
         try:
             plugin.registry.build(plugin.use, options)
         except OptionError as error:
             key = error.key.split(".")[0]
-            if key in dropped:
+            if key in dropped or key in plugin.common:
                 return
             message = str(error).split(": ", 1)[-1].removeprefix("Value error, ")
             message = "is required" if message == "Field required" else message

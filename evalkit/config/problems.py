@@ -31,7 +31,7 @@ class ConfigErrors(ConfigError):  # noqa: N818  several of them
     """Everything that is wrong with a config; the message has one line for each problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(dict.fromkeys(problems))
+        self.problems = tuple({str(problem): problem for problem in problems}.values())
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -31,8 +31,9 @@ with its origin, `evalkit schema` prints the JSON Schema for editors.
 * YAML 1.2: `no`, `on`, `yes` and dates are text; `1e-3` is a number. Duplicate keys are refused. Anchors, aliases and
   `<<` work.
 * Unknown keys, wrong types and names that nothing defines are errors, each with file, line and column, all at once.
-* `${NAME}` and `${NAME:-default}` stand for environment variables in values, not in keys. Unquoted, what comes of it is
-  read again as YAML, so `limit: ${N:-8}` is a number. An unset or empty one takes the default. `$${` is a plain `${`.
+* `${NAME}` and `${NAME:-default}` stand for environment variables in values, not in keys. What comes of it is read as
+  what the key wants: `limit: ${N:-8}` is a number; where anything goes (params, rows, options) quotes keep it text. An
+  unset or empty variable takes the default; unset without one is an error. `$${` is a plain `${`.
   A variable whose name says that it holds a secret is refused; a provider's `api_key_env` *names* its key's variable.
 * Keys that start with `x-` are ignored: a place for notes and for anchors.
 * A template in one line needs quotes: `prompt: "{{ input }}"`.

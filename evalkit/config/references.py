@@ -49,7 +49,7 @@ class _Names:
             label, path = str(model.spec["label"]), ("models", model.index)
             if label in self._labels:
                 where = (*path, "label") if text_at(self._tree, *path, "label") else path
-                self._problems.at(self._tree, where, f"a model above has the label {label!r} ; give this one another")
+                self._problems.at(self._tree, where, f"a model above has the label {label!r}; give this one another")
             self._labels.append(label)
 
     def check_evaluations(self) -> None:

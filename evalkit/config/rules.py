@@ -13,7 +13,7 @@ _SET_BY_EVALKIT = {
     "model": "the id says it",
     "messages": "the prompt says it",
     "stream": "evalkit chooses it",
-    "n": "use trials, which are counted and stored one by one",
+    "n": "use trials, which are stored one by one",
 }
 _PROJECT = re.compile(r"[^/\s]+/[^/\s]+")
 _ADDRESS = re.compile(r"[\w.]+:\w+")
@@ -37,8 +37,6 @@ def find_broken_rules(tree: MapNode, problems: Problems) -> None:
         _check_prompt(tree, path, problems)
     for path in (("throttle",), *((*path, "throttle") for path, _ in below(tree, "providers"))):
         _check_throttle(tree, path, problems)
-    for path, _ in below(tree, "scorers"):
-        _check_range(tree, (*path, "range"), problems)
 
 
 def _check_weave(tree: MapNode, problems: Problems) -> None:
@@ -108,7 +106,7 @@ def _check_reduce(tree: MapNode, path: KeyPath, problems: Problems) -> None:
         problems.at(tree, (*path, "reduce"), "must be exactly one of pass_at: k and pass_hat: k")
     for each, node in below(reduce):
         k = _whole_number(node, 1)
-        if not 1 <= k <= trials:
+        if each[0] in {"pass_at", "pass_hat"} and not 1 <= k <= trials:
             problems.at(tree, (*path, "reduce", *each), f"must be from 1 to trials, which is {trials}, not {k}")
 
 
@@ -117,12 +115,6 @@ def _check_throttle(tree: MapNode, path: KeyPath, problems: Problems) -> None:
     start = _whole_number(find(tree, (*path, "start_concurrency")), 0)
     if 0 < most < start:
         problems.at(tree, (*path, "start_concurrency"), f"must be at most max_concurrency ({most}), not {start}")
-
-
-def _check_range(tree: MapNode, path: KeyPath, problems: Problems) -> None:
-    ends = [node.value for _, node in below(tree, *path) if isinstance(node, Scalar)]
-    if len(ends) == 2 and all(type(end) in {int, float} for end in ends) and ends[0] >= ends[1]:  # noqa: PLR2004  two ends
-        problems.at(tree, path, f"must rise from its first to its second number, not [{ends[0]}, {ends[1]}]")
 
 
 def _written(tree: Node, *path: str | int) -> bool:

@@ -2,14 +2,14 @@
 
 import typing
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from evalkit.config.nodes import KeyPath, ListNode, MapNode, Node, Scalar, find, plain
 from evalkit.config.problems import Problems, describe
 from evalkit.config.schema import Config
-from evalkit.config.shape import Shape, child_shape, known_keys, members, shape_at, spec_of
+from evalkit.config.shape import Shape, child_shape, known_keys, members, shape_at, spec_of, words
 from evalkit.config.yaml_nodes import read_scalar
 from evalkit.registry import nearest
 
@@ -20,7 +20,7 @@ _BOUNDS = {
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} entries",
     "too_long": "must have at most {max_length} entries",
@@ -83,15 +83,16 @@ def _note(finding: _Finding, problems: Problems) -> None:
     elif finding.kind == "literal_error" or finding.kind.endswith("_type") or finding.kind == "int_from_float":
         problems.at(tree, path, _wrong_type(tree, path))
     elif finding.kind in _BOUNDS:
-        must = _BOUNDS[finding.kind].format(**finding.context)
-        problems.at(tree, path, must if "empty" in must else f"{must}, not {_written(find(tree, path))}")
+        is_empty = finding.context.get("min_length") == 1
+        must = "must not be empty" if is_empty else _BOUNDS[finding.kind].format(**finding.context)
+        problems.at(tree, path, must if is_empty else f"{must}, not {_written(find(tree, path))}")
     else:
         problems.at(tree, path, f"{finding.message}; not {describe(find(tree, path))}")
 
 
 def _wrong_type(tree: MapNode, path: KeyPath) -> str:
     shape, node = shape_at(Config, path), find(tree, path)
-    choices = [str(word) for member in members(shape) for word in _choices(member)]
+    choices = [str(word) for member in members(shape) for word in words(member)]
     expected = " or ".join(dict.fromkeys(_name(member) for member in members(shape)))
     message = f"must be {expected}, not {describe(node)}"
     if not isinstance(node, Scalar):
@@ -105,14 +106,10 @@ def _wrong_type(tree: MapNode, path: KeyPath) -> str:
     return message + ("; take off the quotes" if is_quoted_value else "")
 
 
-def _choices(member: Shape) -> tuple[Any, ...]:
-    return typing.get_args(member) if typing.get_origin(member) is Literal else ()
-
-
 def _name(member: Shape) -> str:
-    if choices := _choices(member):
-        words = ", ".join(str(choice) for choice in choices)
-        return words if len(choices) == 1 else f"one of {words}"
+    if choices := words(member):
+        listed = ", ".join(str(choice) for choice in choices)
+        return listed if len(choices) == 1 else f"one of {listed}"
     if spec_of(member) is not None or typing.get_origin(member) is dict:
         return "a mapping"
     if typing.get_origin(member) is list:

@@ -9,7 +9,18 @@ from pydantic import BaseModel
 
 from evalkit.config.nodes import Entry, ListNode, MapNode, Node, Scalar
 
-__all__ = ["Shape", "child_shape", "drop_ignored_keys", "is_free_form", "known_keys", "members", "shape_at", "spec_of"]
+__all__ = [
+    "Shape",
+    "child_shape",
+    "drop_ignored_keys",
+    "is_free_form",
+    "known_keys",
+    "members",
+    "shape_at",
+    "spec_of",
+    "takes_text",
+    "words",
+]
 
 Shape = Any
 """An annotation of the schema: a section (a pydantic model), a list, a mapping, a scalar type or a union of them."""
@@ -65,6 +76,16 @@ def shape_at(shape: Shape, path: Iterable[str | int]) -> Shape | None:
             return None
         shape = child_shape(shape, part)
     return shape
+
+
+def takes_text(shape: Shape) -> bool:
+    """Tell whether text is among what may stand at a shape: any text, or one of several words."""
+    return any(member is str or any(isinstance(word, str) for word in words(member)) for member in members(shape))
+
+
+def words(member: Shape) -> tuple[Any, ...]:
+    """Return the values that a shape enumerates, if it does."""
+    return typing.get_args(member) if typing.get_origin(member) is Literal else ()
 
 
 def is_free_form(shape: Shape | None) -> bool:

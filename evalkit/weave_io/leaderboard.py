@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import weave
-from weave.flow.leaderboard import Leaderboard, LeaderboardColumn, get_leaderboard_results
+from weave.flow.leaderboard import (
+    Leaderboard,
+    LeaderboardColumn,
+    LeaderboardModelEvaluationResult,
+    get_leaderboard_results,
+)
 from weave.trace.refs import CallRef, ObjectRef
 from weave.trace.weave_client import WeaveClient
 
@@ -98,25 +103,26 @@ def verify_board(
     Raises:
         PublishError: a value is missing, doubled or different.
     """
-    rows = {row.model_ref: row for row in get_leaderboard_results(board, _OneRun(client, publication.run.run_id))}  # pyright: ignore[reportArgumentType]  it calls get_calls and project_id only
+    one_run = _OneRun(client, publication.run.run_id)
+    rows = {row.model_ref: row for row in get_leaderboard_results(board, one_run)}  # pyright: ignore[reportArgumentType]  it calls get_calls and project_id only
     for cell in publication.cells:
         published = cells[cell.key]
-        summaries = cell_summaries(publication, published.result)
-        row = rows.get(published.model_ref)
-        for column, found in zip(columns, [] if row is None else row.column_scores, strict=row is not None):
-            if column.evaluation != cell.evaluation:
-                continue
-            values = [score.value for score in found.scores]
-            ids = [CallRef.parse_uri(score.evaluate_call_ref).id for score in found.scores]
-            where = f"{cell.key}: {column.scorer}.{column.path}"
-            if ids != [published.call_id]:
-                raise PublishError(
-                    f"{where}: the board shows {len(ids)} values of this run instead of one; publish again"
-                )
-            if values != [expected := _value(summaries, column)]:
-                raise PublishError(f"{where}: the board says {values[0]!r}, the run {expected!r}; publish again")
-        if row is None:
+        if published.model_ref not in rows:
             raise PublishError(f"{cell.key}: the board does not show it; publish again")
+        summaries = cell_summaries(publication, published.result)
+        for column, found in zip(columns, rows[published.model_ref].column_scores, strict=True):
+            if column.evaluation == cell.evaluation:
+                where = f"{cell.key}: {column.scorer}.{column.path}"
+                _compare(where, found.scores, call_id=published.call_id, expected=_value(summaries, column))
+
+
+def _compare(where: str, found: Sequence[LeaderboardModelEvaluationResult], *, call_id: str, expected: Json) -> None:
+    if [CallRef.parse_uri(score.evaluate_call_ref).id for score in found] != [call_id]:
+        raise PublishError(
+            f"{where}: the board shows {len(found)} values of this run instead of its one; publish again"
+        )
+    if found[0].value != expected:
+        raise PublishError(f"{where}: the board says {found[0].value!r}, the run {expected!r}; publish again")
 
 
 class _OneRun:

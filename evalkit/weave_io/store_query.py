@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalkit.weave_io.store_calls import INPUT, OUTPUT, ref_key
-from evalkit.weave_io.store_codec import decode_json, from_micros
+from evalkit.weave_io.store_codec import decode_json, encode_json, from_micros
 from evalkit.weave_io.store_database import StoreDatabase
 from evalkit.weave_io.store_errors import bad_request
 from evalkit.weave_io.store_expr import Operand, Sql, compile_expr, json_field
@@ -38,7 +38,8 @@ _COMPUTED = {
     "summary.weave.trace_name": _TRACE_NAME,
     "summary.weave.latency_ms": "(ended_at - started_at) / 1000",
 }
-_VISIBLE = "project_id = ? AND deleted_at IS NULL AND started_at IS NOT NULL"
+# A plus before started_at keeps the planner from walking a whole project by time where a filter has a better index.
+_VISIBLE = "project_id = ? AND deleted_at IS NULL AND +started_at IS NOT NULL"
 _PAGE = 200
 _EMPTY: Mapping[str, Any] = {}
 
@@ -54,7 +55,7 @@ class CallQueries:
         """Yield the calls that the request selects, in its order (by start when it names none)."""
         heavy = _heavy_columns(request.get("columns"))
         where = _where(request)
-        order = _order(request.get("sort_by") or ())
+        order = _order(request.get("sort_by") or (), is_narrow=_is_narrow(request.get("filter") or _EMPTY))
         selected = ", ".join((*_PLAIN, *_TIMES, *heavy))
         text = f"SELECT {selected} FROM calls WHERE {where.text} ORDER BY {order.text} LIMIT ? OFFSET ?"  # noqa: S608  values are bound
         limit = request.get("limit")
@@ -104,7 +105,7 @@ def _where(request: Mapping[str, Any]) -> Sql:
 def _filters(chosen: Mapping[str, Any]) -> Iterator[Sql]:
     for key, column in _ID_FILTERS.items():
         if (wanted := chosen.get(key)) is not None:
-            yield _any_of([Sql(f"{column} IN ({', '.join('?' * len(wanted))})", tuple(wanted))])
+            yield Sql(f"{column} IN (SELECT value FROM json_each(?))", (encode_json(list(wanted)),))  # noqa: S608  only names from this file
     if chosen.get("trace_roots_only"):
         yield Sql("parent_id IS NULL")
     if (names := chosen.get("op_names")) is not None:
@@ -132,7 +133,11 @@ def _refers_to(ref: str, side: int, column: str) -> Sql:
     return Sql("call_no IN (SELECT call_no FROM call_refs WHERE ref = ? AND side = ?)", (ref_key(ref), side))
 
 
-def _order(sort_by: Sequence[Mapping[str, str]]) -> Sql:
+def _is_narrow(chosen: Mapping[str, Any]) -> bool:
+    return any(chosen.get(key) is not None for key in (*_ID_FILTERS, "input_refs", "output_refs"))
+
+
+def _order(sort_by: Sequence[Mapping[str, str]], *, is_narrow: bool) -> Sql:
     terms: list[str] = []
     values: list[Any] = []
     for item in sort_by:
@@ -141,7 +146,7 @@ def _order(sort_by: Sequence[Mapping[str, str]]) -> Sql:
         terms.append(f"{operand.text} {direction} NULLS LAST")
         values.extend(operand.values)
     if not sort_by:
-        terms.append("started_at ASC")
+        terms.append("+started_at ASC" if is_narrow else "started_at ASC")
     return Sql(", ".join([*terms, "call_no ASC"]), tuple(values))
 
 

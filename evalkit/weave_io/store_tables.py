@@ -77,15 +77,16 @@ class TableRoom:
         """Return rows of a table, in its own order unless `sort_by` names another."""
         chosen: Mapping[str, Any] = request.get("filter") or {}
         wanted: Sequence[str] | None = chosen.get("row_digests")
+        asked = () if wanted is None else (encode_json(list(wanted)),)
         order, order_values = _order(request.get("sort_by") or ())
         limit = request.get("limit")
         with self._database.reading() as connection:
             table = _table_number(connection, request["project_id"], request["digest"])
-            only = "" if wanted is None else f"AND rows.digest IN ({', '.join('?' * len(wanted))})"
+            only = "" if wanted is None else "AND rows.digest IN (SELECT value FROM json_each(?))"
             rows = connection.execute(
                 "SELECT rows.digest, rows.val, table_rows.position FROM table_rows JOIN rows USING (row_no)"  # noqa: S608  values are bound
                 f" WHERE table_no = ? {only} ORDER BY {order} LIMIT ? OFFSET ?",
-                (table, *(wanted or ()), *order_values, -1 if limit is None else limit, request.get("offset") or 0),
+                (table, *asked, *order_values, -1 if limit is None else limit, request.get("offset") or 0),
             ).fetchall()
         return [
             {"digest": digest, "val": decode_json(val), "original_index": position} for digest, val, position in rows

@@ -93,7 +93,9 @@ class StoreWriter:
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:
-            raise StoreError(f"the store lost a change and takes no more: {self._failure}") from self._failure
+            raise StoreError(
+                f"the store lost a change and takes no more: {self._failure}; mend that and open it again"
+            ) from self._failure
 
     def _submit(self, item: _Item, *, urgent: bool) -> None:
         with self._changed:
@@ -166,10 +168,12 @@ class StoreWriter:
         return outcomes
 
     def _give_up(self, group: list[_Item], error: Exception | None) -> None:
+        # A full disk or a dead lock is no fault of one change: whoever waits may swallow it, so everyone is told.
+        lasting = isinstance(error, sqlite3.OperationalError)
         for item in group:
             if item.waiter is not None:
                 item.waiter.set_exception(StoreError(f"the store could not write a change: {error}"))
-            elif self._failure is None:
+            if self._failure is None and (lasting or item.waiter is None):
                 self._failure = error
                 _log.error("the store could not write a change: %s", error)
 

@@ -2,6 +2,7 @@ import pytest
 
 from evalkit.config.interpolate import interpolate
 from evalkit.config.nodes import plain
+from evalkit.config.schema import Config
 from evalkit.config.yaml_nodes import parse_yaml
 
 ENV = {"WHO": "me", "N": "8", "EMPTY": "", "FLAG": "true", "ODD": "no", "NESTED": "${WHO}", "MAX_TOKENS": "256"}
@@ -80,3 +81,27 @@ def test_a_word_that_only_sounds_like_a_secret_is_none(name: str) -> None:
     node = parse_yaml(f"a: ${{{name}}}", "c.yaml")
     assert node is not None
     assert plain(interpolate(node, {name: "v"}).node) == {"a": "v"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("run: {seed: '${N}'}", {"run": {"seed": 8}}),
+        ("run: {order: '${N}'}", {"run": {"order": "8"}}),
+        ("description: ${N}", {"description": "8"}),
+        ("description: ${FLAG}", {"description": "true"}),
+        ("report: {html: '${FLAG}'}", {"report": {"html": True}}),
+        ("version: '${GONE:-1}'", {"version": 1}),
+        ("models: [{id: '${N}', params: {a: '${N}'}}]", {"models": [{"id": "8", "params": {"a": "8"}}]}),
+        (
+            "scorers: {s: {use: x, weight: '${N}', own: '${N}'}}",
+            {"scorers": {"s": {"use": "x", "weight": 8, "own": "8"}}},
+        ),
+        ("datasets: {d: {sample: '${N}', path: '${N}'}}", {"datasets": {"d": {"sample": 8, "path": "8"}}}),
+        ("retry: {base: '${N}s'}", {"retry": {"base": "8s"}}),
+    ],
+)
+def test_the_schema_says_what_a_value_is_read_as(text: str, value: dict) -> None:
+    node = parse_yaml(text, "c.yaml")
+    assert node is not None
+    assert plain(interpolate(node, ENV, Config).node) == value

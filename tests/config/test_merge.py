@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.config.merge import merge_maps, parse_override, set_value, spell_out_models
@@ -24,6 +24,7 @@ def tree(value: object) -> MapNode:
     return node
 
 
+@settings(max_examples=40)
 @given(maps, maps)
 def test_what_lies_over_wins_and_nothing_else_is_lost(under: dict, over: dict) -> None:
     merged = plain(merge_maps(tree(under), tree(over)))
@@ -34,6 +35,7 @@ def test_what_lies_over_wins_and_nothing_else_is_lost(under: dict, over: dict) -
             assert merged[key] == under[key]
 
 
+@settings(max_examples=40)
 @given(maps)
 def test_merging_with_nothing_or_itself_changes_nothing(value: dict) -> None:
     assert plain(merge_maps(tree(value), tree({}))) == value
@@ -41,6 +43,7 @@ def test_merging_with_nothing_or_itself_changes_nothing(value: dict) -> None:
     assert plain(merge_maps(tree(value), tree(value))) == value
 
 
+@settings(max_examples=40)
 @given(maps, st.lists(keys, min_size=1, max_size=3), st.integers())
 def test_set_is_found_where_it_was_put_and_changes_nothing_beside_it(value: dict, path: list[str], number: int) -> None:
     override = parse_override(f"{'.'.join(path)}={number}")

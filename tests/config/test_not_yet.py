@@ -37,9 +37,9 @@ def test_a_documented_key_is_refused(tmp_path: Path, extra: str, line: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("[small]", "[{id: a, role: judge}]", f"config.yaml:2:19: models.0.role: 'judge' is {SUFFIX}"),
-        ("[small]", "[{id: a, vision: true}]", f"config.yaml:2:19: models.0.vision: true is {SUFFIX}"),
-        ("[small]", "[{id: a, throttle: {}}]", f"config.yaml:2:19: models.0.throttle: is {SUFFIX}"),
+        ("[small]", "[{id: a, role: judge}]", f"config.yaml:2:18: models.0.role: 'judge' is {SUFFIX}"),
+        ("[small]", "[{id: a, vision: true}]", f"config.yaml:2:18: models.0.vision: true is {SUFFIX}"),
+        ("[small]", "[{id: a, throttle: {}}]", f"config.yaml:2:18: models.0.throttle: is {SUFFIX}"),
         ("{use: exact}", "{use: exact, weight: 2}", f"config.yaml:4:31: scorers.exact.weight: 2 is {SUFFIX}"),
         (
             "{rows: {rows: [",

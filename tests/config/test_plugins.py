@@ -7,13 +7,13 @@ from tests.config.written import GOOD, errors
 SCORERS = {
     "no such scorer": (
         "{use: exat}",
-        "config.yaml:4:23: scorers.exact.use: no scorer is called 'exat'; did you mean 'exact'?",
+        "config.yaml:4:24: scorers.exact.use: no scorer is called 'exat'; did you mean 'exact'?",
     ),
     "no such class": (
         "{use: 'evalkit.errors:Nothing'}",
         (
-            "config.yaml:4:23: scorers.exact.use: cannot import 'evalkit.errors:Nothing': module 'evalkit.errors' has no"
-            " attribute 'Nothing'; write package.module:Class of an installed package"
+            "config.yaml:4:24: scorers.exact.use: cannot import 'evalkit.errors:Nothing': module 'evalkit.errors' has"
+            " no attribute 'Nothing'; write package.module:Class of an installed package"
         ),
     ),
     "no such option": (

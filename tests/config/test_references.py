@@ -80,7 +80,7 @@ def test_a_name_that_nothing_defines(tmp_path: Path, extra: str, line: str) -> N
         ("[a, a]", "config.yaml:2:13: models.1: a model above has the label 'a'; give this one another"),
         (
             "[{id: a}, {id: b, label: a}]",
-            "config.yaml:2:26: models.1.label: a model above has the label 'a'; give this one another",
+            "config.yaml:2:34: models.1.label: a model above has the label 'a'; give this one another",
         ),
         (
             "[{id: a, matrix: {temperature: [0, 0]}}]",
@@ -88,7 +88,7 @@ def test_a_name_that_nothing_defines(tmp_path: Path, extra: str, line: str) -> N
         ),
         (
             "[{id: a, provider: wanb}]",
-            "config.yaml:2:29: models.0.provider: no provider is called 'wanb'; did you mean 'wandb'?",
+            "config.yaml:2:28: models.0.provider: no provider is called 'wanb'; did you mean 'wandb'?",
         ),
     ],
     ids=["id twice", "label like an id", "matrix value twice", "provider"],

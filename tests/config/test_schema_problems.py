@@ -79,18 +79,23 @@ def test_what_the_schema_refuses(tmp_path: Path, extra: str, line: str) -> None:
 
 
 REPLACED = {
-    "no models": ("models: [small]", "models: []", "config.yaml:2:9: models: must have at least 1 entries, not 0"),
+    "no models": ("models: [small]", "models: []", "config.yaml:2:9: models: must not be empty"),
     "no name": ("name: qa\n", "", "config.yaml:1:1: name: is required"),
     "no slug": (
         "name: qa",
         "name: My QA",
         (
-            "config.yaml:1:7: name: must be lower-case letters, digits, '.', '_' or '-', and begin with a letter or digit,"
-            " not 'My QA'"
+            "config.yaml:1:7: name: must be lower-case letters, digits, '.', '_' or '-', and begin with a letter or"
+            " digit, not 'My QA'"
         ),
     ),
     "a model that is a number": ("[small]", "[3]", "config.yaml:2:10: models.0: must be a mapping, not 3"),
     "an empty id": ("[small]", "['']", "config.yaml:2:10: models.0.id: must not be empty"),
+    "a range of one": (
+        "{use: exact}",
+        "{use: python, function: 'm:f', range: [1]}",
+        "config.yaml:4:56: scorers.exact.range: must have at least 2 entries, not 1",
+    ),
     "a scorer without use": ("{use: exact}", "{}", "config.yaml:4:18: scorers.exact.use: is required"),
 }
 
@@ -109,10 +114,10 @@ def test_reduce_and_range(tmp_path: Path) -> None:
         "  - {name: d, dataset: rows, reduce: 4}\n"
     )
     assert errors(tmp_path, text) == [
-        "config.yaml:4:39: scorers.exact.extract: must be a list, not 'number'",
+        "config.yaml:4:40: scorers.exact.extract: must be a list, not 'number'",
         (
-            "config.yaml:6:38: evaluations.0.reduce: must be one of mean, median, majority, any, all or a mapping, not 'men';"
-            " did you mean 'mean'?"
+            "config.yaml:6:38: evaluations.0.reduce: must be one of mean, median, majority, any, all or a mapping,"
+            " not 'men'; did you mean 'mean'?"
         ),
         "config.yaml:7:39: evaluations.1.reduce.pass_t: unknown key; did you mean 'pass_at'?",
         "config.yaml:8:48: evaluations.2.reduce.pass_at: must be a whole number, not 'x'",

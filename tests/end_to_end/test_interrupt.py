@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_endpoint import FakeEndpoint
 
 from tests.end_to_end.command import command, environment, evalkit, write_config
+from tests.fake_endpoint import FakeEndpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -35,7 +35,11 @@ def test_ctrl_c_saves_what_was_answered_and_the_run_goes_on(tmp_path: Path) -> N
     with FakeEndpoint(latency_s=0.15) as endpoint:
         config(tmp_path, endpoint.url)
         with subprocess.Popen(
-            command("run", "config.yaml"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command("run", "config.yaml"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as process:
             while endpoint.stats()["requests"] < 20:
                 time.sleep(0.05)

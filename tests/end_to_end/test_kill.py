@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_endpoint import FakeEndpoint
 
 from tests.end_to_end.command import command, environment, evalkit, without_what_may_differ, write_config, write_rows
+from tests.fake_endpoint import FakeEndpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -56,7 +56,11 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
 
 def _run_and_kill(folder: Path, *, after_s: float) -> None:
     with subprocess.Popen(
-        command("run", "config.yaml"), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command("run", "config.yaml"),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         time.sleep(after_s)
         process.send_signal(signal.SIGKILL)

@@ -14,7 +14,12 @@ pytestmark = [
 ]
 
 SYSTEMS = ["6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"]
-TASKS = {"boolean_expressions": 0.884, "date_understanding": 0.636, "object_counting": 0.452, "sports_understanding": 0.728}
+TASKS = {
+    "boolean_expressions": 0.884,
+    "date_understanding": 0.636,
+    "object_counting": 0.452,
+    "sports_understanding": 0.728,
+}
 
 
 @pytest.mark.timeout(300)
@@ -56,7 +61,12 @@ def test_bbh_gives_the_published_accuracies(tmp_path: Path) -> None:
         name="bbh",
         weave={"backend": "off"},
         providers={
-            name: {"use": "recorded", "path": str(outputs / f"{name}.json"), "fields": {"text": "prediction"}, "order": True}
+            name: {
+                "use": "recorded",
+                "path": str(outputs / f"{name}.json"),
+                "fields": {"text": "prediction"},
+                "order": True,
+            }
             for name in TASKS
         },
         models=[{"id": "code-davinci-002", "label": name, "provider": name} for name in TASKS],

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from fake_endpoint import FakeEndpoint
 
 from tests.end_to_end.command import evalkit, write_config
+from tests.fake_endpoint import FakeEndpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

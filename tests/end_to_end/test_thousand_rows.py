@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from fake_endpoint import FakeEndpoint
-from fake_replies import expected_correct
 
 from tests.end_to_end.command import evalkit, write_config, write_rows
+from tests.fake_endpoint import FakeEndpoint
+from tests.fake_replies import expected_correct
 
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,8 @@ with open_local_client(Path(store), project) as client:
     if leaderboard:
         spec = weave.ref(leaderboard).get()
         for result in get_leaderboard_results(spec, client):
-            name = client.get(ObjectRef.parse_uri(result.model_ref) if isinstance(result.model_ref, str) else result.model_ref).name
+            ref = result.model_ref
+            name = client.get(ObjectRef.parse_uri(ref) if isinstance(ref, str) else ref).name
             for column, scores in zip(spec.columns, result.column_scores):
                 cells.append([name, column.scorer_name, column.summary_metric_path, [s.value for s in scores.scores]])
     summaries = {key: client.get_call(call).output for key, call in calls.items()}

@@ -25,9 +25,7 @@ async def test_values(options, target, text, value, outcome):
     assert (score.value, score.outcome) == (value, outcome)
 
 
-@pytest.mark.parametrize(
-    "options", [{"pattern": "("}, {"pattern": "(a+)+"}, {"pattern": "a", "group": 1}, {}], ids=str
-)
+@pytest.mark.parametrize("options", [{"pattern": "("}, {"pattern": "(a+)+"}, {"pattern": "a", "group": 1}, {}], ids=str)
 def test_a_wrong_option_is_found_before_a_run(options):
     with pytest.raises(ConfigError, match="pattern"):
         bind(use="pattern", **options)

@@ -183,6 +183,7 @@ def test_the_source_is_the_identity_and_the_folder_is_not(folder, tmp_path_facto
     assert bind(elsewhere, use="python", function="mine:by_text").identity != bound.identity
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_process_ends_with_its_parent(folder):
     program = (

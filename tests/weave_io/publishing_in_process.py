@@ -29,7 +29,7 @@ def publish_here(folder: RunFolder, store: Path, **options: Any) -> dict[str, Js
 
 def board_values(store: Path, block: Mapping[str, Json]) -> dict[tuple[str, str, str], list[Json]]:
     """Return what the SDK reads from the board: (model ref, scorer, path) to its values, one a run."""
-    with open_local_client(store, PROJECT) as client:
+    with open_local_client(store, block["project"]) as client:
         import weave
         from weave.flow.leaderboard import get_leaderboard_results
 

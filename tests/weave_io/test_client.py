@@ -11,14 +11,14 @@ from tests.contracts.weave_server import ROOT, clean_environment, run_script
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        ({}, "/work/here/.evalkit/weave.sqlite"),
-        ({"EVALKIT_HOME": ""}, "/work/here/.evalkit/weave.sqlite"),
+        ({}, "/home/me/.evalkit/weave.sqlite"),
+        ({"EVALKIT_HOME": ""}, "/home/me/.evalkit/weave.sqlite"),
         ({"EVALKIT_HOME": "/elsewhere"}, "/elsewhere/weave.sqlite"),
     ],
     ids=["default", "empty", "moved"],
 )
 def test_where_the_store_is(env: dict[str, str], expected: str) -> None:
-    assert default_store_path(env, Path("/work/here")) == Path(expected)
+    assert default_store_path(env, Path("/home/me")) == Path(expected)
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,10 @@ def test_order(store: TraceStore, sort_by: list[tuple[str, str]], expected: list
     assert ids(store, sort_by=[{"field": name, "direction": way} for name, way in sort_by]) == expected
 
 
+def test_any_number_of_ids_may_be_asked_for(store: TraceStore) -> None:
+    assert ids(store, filter={"call_ids": [*map(str, range(300_000)), "two"]}) == ["two"]
+
+
 def test_pages_are_disjoint_and_complete(store: TraceStore) -> None:
     pages = [ids(store, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert pages == [["root", "one"], ["two", "ten"], ["text"], []]

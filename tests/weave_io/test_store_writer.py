@@ -100,6 +100,30 @@ def test_a_broken_waiting_change_is_told_to_the_one_who_waits(writer: StoreWrite
     assert values(file) == [1]
 
 
+def test_a_full_disk_is_told_to_everyone_from_then_on(file: Path) -> None:
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA max_page_count = 4")
+    writer = StoreWriter(connection, stamp=lambda _: None)
+    with pytest.raises(StoreError, match="full"):
+        writer.call(lambda held: held.execute("CREATE TABLE big AS SELECT randomblob(100000)") and None)
+    for attempt in (lambda: writer.put(insert(1)), lambda: writer.flush(10), lambda: writer.close(10)):
+        with pytest.raises(StoreError, match="full"):
+            attempt()
+    assert values(file) == []
+
+
+def test_another_process_may_hold_the_lock_for_a_while(writer: StoreWriter, file: Path) -> None:
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer.put(insert(1), urgent=True)
+    with pytest.raises(StoreError, match="not on disk"):
+        writer.flush(0.2)
+    other.execute("ROLLBACK")
+    other.close()
+    writer.flush(10)
+    assert values(file) == [1]
+
+
 def test_flush_has_a_deadline(writer: StoreWriter) -> None:
     release = threading.Event()
     writer.put(lambda _: release.wait(10) and None, urgent=True)

@@ -4,7 +4,17 @@ from importlib.resources import files
 
 __all__ = ["load_script", "load_style"]
 
-_MODULES = ("text.js", "store.js", "address.js", "filters.js", "list.js", "detail.js", "explorer.js", "shell.js")
+_MODULES = (
+    "text.js",
+    "store.js",
+    "address.js",
+    "filters.js",
+    "marks.js",
+    "list.js",
+    "detail.js",
+    "explorer.js",
+    "shell.js",
+)
 
 
 def load_script() -> str:

@@ -1,0 +1,143 @@
+// Detail: one sample in full, with what every chosen model answered and how it was scored.
+
+const NAME_LENGTH = 80;
+const NOT_EMBEDDED = "Text not embedded; it is in samples.parquet.";
+
+const detail = {
+  shown: null,
+  models: new Set(),
+
+  /** Show a sample; a later call wins over one that still unpacks its texts. */
+  async show(row) {
+    this.shown = row;
+    const texts = await store.texts(row);
+    if (this.shown !== row) return;
+    const pane = byId("detail");
+    pane.replaceChildren(toolbar(row), facts(row, texts), modelChooser(row), answers(row, texts));
+    pane.scrollTop = 0;
+  },
+
+  clear() {
+    this.shown = null;
+    byId("detail").replaceChildren(element("p", { className: "empty" }, "Choose a sample."));
+  },
+};
+
+function toolbar(row) {
+  const title = appendText(element("h3", { dir: "auto" }), store.index.ids[row], 200);
+  return element(
+    "div",
+    { className: "top2" },
+    button("All samples", () => explorer.closeDetail(), { className: "btn backbtn" }),
+    title,
+    button("Previous", () => explorer.step(-1), { disabled: list.selected < 1 }),
+    button("Next", () => explorer.step(1), { disabled: list.selected >= list.rows.length - 1 }),
+    button("Copy link", (node) => copyLink(row, node)),
+  );
+}
+
+function facts(row, texts) {
+  const rows = element("dl", { className: "kv" });
+  const add = (term, content, className = "") =>
+    rows.append(element("dt", { className }, term), element("dd", {}, content));
+  add("Evaluation", oneLine(store.evaluation(row).name, NAME_LENGTH));
+  const slices = store.slices(row).map(([name, value]) => oneLine(`${name} ${value}`, NAME_LENGTH));
+  if (slices.length > 0) add("Slices", element("bdi", {}, slices.join(" · ")));
+  if (texts === null) {
+    add("Input", store.index.previews[row]);
+    return rows;
+  }
+  add("Input", textBox(texts.input, "Input"), "bx");
+  if (texts.choices !== undefined) add("Choices", choices(texts.choices), "bx");
+  if (texts.target !== undefined) add("Target", textBox(texts.target, "Target"), "bx");
+  for (const [number, messages] of texts.prompts.entries()) add("Prompt", prompt(number, messages, texts));
+  return rows;
+}
+
+function choices(texts) {
+  return element("ol", { className: "txt choices" }, ...texts.map((text) => appendText(element("li", { dir: "auto" }), text)));
+}
+
+/** Fold the messages as sent; where models were sent different ones, say who got these. */
+function prompt(number, messages, texts) {
+  const asked = HEAD.models.filter((_, model) => texts.models[model]?.some((answer) => answer?.prompt === number));
+  const whom = texts.prompts.length > 1 ? ` to ${asked.map((label) => oneLine(label, 40)).join(", ")}` : "";
+  const size = messages.reduce((sum, [, text]) => sum + text.length, 0);
+  const summary = element("summary", {}, `${plural(messages.length, "message")}${whom}, ${plural(size, "character")}`);
+  const turns = messages.flatMap(([role, text]) => [
+    element("h4", {}, oneLine(role, NAME_LENGTH)),
+    textBox(text, `Message of ${oneLine(role, NAME_LENGTH)}`),
+  ]);
+  return element("details", { className: "prompt" }, summary, ...turns);
+}
+
+function modelChooser(row) {
+  const chooser = element("div", { className: "pick", role: "group", ariaLabel: "Models shown" });
+  const offered = HEAD.models.length <= 8 ? [...HEAD.models.keys()] : list.columns;
+  for (const model of offered) {
+    const toggle = () => {
+      if (!detail.models.delete(model)) detail.models.add(model);
+      detail.show(row);
+    };
+    chooser.append(button(oneLine(HEAD.models[model], 40), toggle, { ariaPressed: String(detail.models.has(model)) }));
+  }
+  return chooser;
+}
+
+function answers(row, texts) {
+  const grid = element("div", { className: "ans" });
+  for (const model of [...detail.models].sort((one, other) => one - other)) {
+    for (let trial = 0; trial < HEAD.trials; trial++) {
+      const outcome = store.outcome(row, model, trial);
+      if (outcome !== null) grid.append(answerCard(row, model, trial, texts?.models[model]?.[trial] ?? null));
+    }
+  }
+  if (grid.childElementCount === 0) grid.append(element("p", { className: "dim" }, "None of these models was asked."));
+  return grid;
+}
+
+function answerCard(row, model, trial, answer) {
+  const outcome = store.outcome(row, model, trial);
+  const name = element("h4", { className: "hd" });
+  name.append(appendText(element("b"), HEAD.models[model], NAME_LENGTH));
+  if (HEAD.trials > 1) name.append(element("span", { className: "dim" }, `trial ${trial + 1}`));
+  name.append(...badges(outcome, store.value(row, model, trial), store.evaluation(row)));
+  if (answer === null) return element("div", {}, name, element("p", { className: "meta" }, NOT_EMBEDDED));
+  return element("div", {}, name, ...answerBody(answer), scoreTable(answer.scores), footnote(answer));
+}
+
+function answerBody(answer) {
+  const parts = [];
+  if (answer.failure !== undefined) parts.push(appendText(element("p", { className: "failure", dir: "auto" }), answer.failure, 2000));
+  if (answer.text !== undefined) parts.push(textBox(answer.text, "Answer"));
+  else parts.push(element("p", { className: "txt dim" }, "no answer text"));
+  if (answer.reasoning !== undefined) {
+    const size = plural(answer.reasoning.length, "character");
+    parts.push(
+      element("details", {}, element("summary", {}, `Reasoning, ${size}`), textBox(answer.reasoning, "Reasoning")),
+    );
+  }
+  return parts;
+}
+
+/** List each scorer's verdict: its score or why there is none, what it read as the answer, and its reason. */
+function scoreTable(scores) {
+  const rows = element("dl", { className: "scores" });
+  for (const { scorer, value, outcome, answer, reason } of scores) {
+    const said = element("dd", { dir: "auto" });
+    said.append(element("b", { className: value === 0 ? "zero" : value === 1 ? "ok" : "" }, outcome === "scored" ? formatScore(value) : words(outcome)));
+    if (answer !== undefined) said.append(" read ", appendText(element("bdi", { className: "read" }), answer, 300));
+    if (reason !== undefined) said.append(appendText(element("div", { className: "reason", dir: "auto" }), reason, 2000));
+    rows.append(element("dt", {}, oneLine(scorer, NAME_LENGTH)), said);
+  }
+  return rows;
+}
+
+function footnote({ seconds, tokens, finish }) {
+  const parts = [
+    seconds === undefined ? "no time measured" : formatSeconds(seconds),
+    tokens === undefined ? "tokens not told" : `${count(tokens[0])} in, ${count(tokens[1])} out`,
+  ];
+  if (finish !== undefined) parts.push(`ended by ${oneLine(finish, NAME_LENGTH)}`);
+  return element("p", { className: "meta" }, parts.join(" · "));
+}

@@ -1,0 +1,135 @@
+"""Numbers as a reader sees them: rounded once, at the end, with the precision their interval supports."""
+
+import math
+
+__all__ = [
+    "MINUS",
+    "decimals",
+    "format_bounds",
+    "format_count",
+    "format_duration",
+    "format_money",
+    "format_of",
+    "format_p",
+    "format_percent",
+    "format_points",
+    "format_points_range",
+    "format_tokens",
+    "half_width",
+    "plural",
+]
+
+MINUS = "\u2212"
+_NARROW = "\u00a0"
+
+
+def half_width(lower: float | None, upper: float | None) -> float | None:
+    """Return half the length of an interval; None where there is none."""
+    return None if lower is None or upper is None else (upper - lower) / 2
+
+
+def decimals(half: float | None) -> int:
+    """Return how many decimals of a percentage an interval of this half-width supports."""
+    if half is None or half >= 0.0995:
+        return 0
+    return 1 if half >= 0.00995 else 2
+
+
+def format_percent(value: float | None, places: int = 0) -> str:
+    """Return a level in percent; a dash where nothing was measured."""
+    if value is None:
+        return "–"
+    return f"{_signed(round(100 * value, places), places)}%"
+
+
+def format_bounds(lower: float | None, upper: float | None, places: int) -> str:
+    """Return an interval of levels, in percent without the sign of percent."""
+    if lower is None or upper is None:
+        return "–"
+    return f"{_signed(round(100 * lower, places), places)} to {_signed(round(100 * upper, places), places)}"
+
+
+def format_points(difference: float | None, places: int = 1) -> str:
+    """Return a difference of levels in points, always with its sign."""
+    if difference is None:
+        return "–"
+    rounded = round(100 * difference, places)
+    return f"{'+' if rounded > 0 else ''}{_signed(rounded, places)}"
+
+
+def format_points_range(lower: float | None, upper: float | None, places: int = 1) -> str:
+    """Return an interval of differences, in points."""
+    if lower is None or upper is None:
+        return "–"
+    return f"{format_points(lower, places)} to {format_points(upper, places)}"
+
+
+def format_money(usd: float | None) -> str:
+    """Return a cost in dollars; an unknown price is never $0."""
+    if usd is None:
+        return "no price"
+    if usd == 0:
+        return "$0"
+    if usd < 0.00995:
+        return f"${_significant(usd, 2)}"
+    if usd < 0.9995:
+        return f"${usd:.3f}"
+    return f"${usd:,.2f}" if usd < 99.995 else f"${usd:,.0f}"
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return a time with the unit that suits it."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f}{_NARROW}ms"
+    if seconds < 59.95:
+        return f"{seconds:.{2 if seconds < 9.995 else 1}f}{_NARROW}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}{_NARROW}min {whole % 60}{_NARROW}s"
+    return f"{whole // 3600}{_NARROW}h {whole % 3600 // 60}{_NARROW}min"
+
+
+def format_tokens(number: float | None) -> str:
+    """Return a number of tokens, short from 10,000."""
+    if number is None:
+        return "–"
+    if number < 9_999.5:
+        return f"{number:,.0f}"
+    return f"{number / 1e3:.0f}k" if number < 999_500 else f"{number / 1e6:,.1f}M"
+
+
+def format_count(number: int) -> str:
+    """Return a whole number with its thousands apart."""
+    return f"{number:,}"
+
+
+def format_of(part: int, whole: int) -> str:
+    """Return "897 of 902", or one number where they are equal."""
+    return format_count(part) if part == whole else f"{format_count(part)} of {format_count(whole)}"
+
+
+def format_p(p: float | None) -> str:
+    """Return a p-value with two significant digits; its floor is 0.0001."""
+    if p is None:
+        return "–"
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p {_significant(p, 2)}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun in the right number."""
+    return f"{format_count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def _signed(rounded: float, places: int) -> str:
+    return f"{MINUS if rounded < 0 else ''}{abs(rounded):.{places}f}"
+
+
+def _significant(value: float, digits: int) -> str:
+    exponent = math.floor(math.log10(value))
+    places = max(0, digits - 1 - exponent)
+    text = f"{float(f'{value:.{digits}g}'):.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
