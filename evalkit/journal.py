@@ -291,9 +291,11 @@ class JournalReader:
         rows = self._db.execute("SELECT content FROM samples WHERE dataset = ? ORDER BY position", (dataset,))
         return (decode_sample(content) for (content,) in rows)
 
-    def results(self, cell: str) -> Iterator[StoredResult]:
-        """Yield a cell's results by sample, then trial."""
-        rows = self._db.execute(self._COLUMNS + "WHERE r.cell = ? ORDER BY r.position, r.trial", (cell,))
+    def results(self, cell: str, *, sample_id: str | None = None) -> Iterator[StoredResult]:
+        """Yield a cell's results, or those of one of its samples, by sample, then trial."""
+        one = "" if sample_id is None else "AND r.sample_id = ? "
+        values = (cell,) if sample_id is None else (cell, sample_id)
+        rows = self._db.execute(self._COLUMNS + f"WHERE r.cell = ? {one}ORDER BY r.position, r.trial", values)
         return (_stored(row) for row in rows)
 
     def results_after(self, rowid: int, *, limit: int = 1000) -> list[tuple[int, StoredResult]]:

@@ -103,7 +103,7 @@ class Cell:
             "url": self.url,
             "system": self.model.system,
             "params": dict(self.params),
-            "prompt": self.prompt.digest,
+            "prompt": self.treatment["prompt"],
             "dataset": self.dataset.name,
             "trials": self.evaluation.trials,
             "reduce": _reducer_name(self.evaluation),

@@ -13,6 +13,7 @@ from evalkit.environment import describe_git, describe_machine, describe_version
 from evalkit.errors import ExitCode
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
+from evalkit.garbage import rare_collections
 from evalkit.interrupts import heed_interrupts
 from evalkit.journal import Journal
 from evalkit.lanes import offline_lanes, open_lanes
@@ -143,7 +144,7 @@ class _Conductor:
             if watch is not None:
                 await opened.enter_async_context(watch(engine.progress, lanes))
             work = asyncio.create_task(engine.run())
-            with heed_interrupts(self.stop, work), contextlib.suppress(asyncio.CancelledError):
+            with rare_collections(), heed_interrupts(self.stop, work), contextlib.suppress(asyncio.CancelledError):
                 await work
             journal.flush()
             calls = describe_calls(self.folder, engine.progress, lanes)

@@ -21,6 +21,7 @@ from evalkit.registry import Registry
 __all__ = ["BoundScorer", "aclose_scorers", "bind_scorer", "score_prediction"]
 
 _KINDS = ("binary", "graded")
+_BINARY = (None, 0.0, 1.0)
 _REASON_CHARS = 500
 _UNANSWERED = {outcome: Score(None, outcome=ScoreOutcome(outcome.value)) for outcome in NOT_ANSWERED}
 _CUT_OFF = Score(None, "the reasoning was never closed, so there is no answer", ScoreOutcome.NO_ANSWER)
@@ -133,6 +134,8 @@ async def _attempt(
         is_text = answer == prediction.text
         score = await bound.scorer.score(sample, prediction if is_text else replace(prediction, text=answer))
         value = score.value
+        if bound.kind == "binary" and value not in _BINARY:
+            raise ValueError(f"a scorer that says it is binary gave {value}; only 0 and 1 are")
         if bound.negate and value is not None:
             value = 1.0 - value
         shown = score.answer if score.answer is not None or is_text else answer

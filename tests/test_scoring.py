@@ -183,3 +183,22 @@ def test_a_plugin_without_a_version_is_named_by_its_source():
 def test_a_wrong_scorer_is_found_before_a_run(spec, told):
     with pytest.raises(ConfigError, match=told):
         bind(**spec)
+
+
+@dataclass(frozen=True)
+class HalfBinary:
+    """Say binary, give a half."""
+
+    kind: ClassVar[str] = "binary"
+    version: ClassVar[int] = 1
+
+    async def score(self, sample: Sample, prediction: Prediction) -> Score:
+        return Score(0.5)
+
+
+async def test_a_binary_scorer_that_gives_a_half_is_an_error_of_its_own() -> None:
+    bound = bind_scorer("half", ScorerSpec(use=f"{__name__}:HalfBinary"), Registry("evalkit.scorers"))
+    prediction = Prediction(PredictionOutcome.OK, "text")
+    scores = await score_prediction((bound,), Sample("1", "q", "t"), prediction, ReasoningSpec())
+    assert scores["half"].outcome is ScoreOutcome.SCORER_ERROR
+    assert "only 0 and 1" in scores["half"].reason

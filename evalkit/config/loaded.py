@@ -52,7 +52,9 @@ class LoadedConfig:
         """Every value of the config, the defaults and the built-in providers in use too."""
         values = self.config.model_dump(mode="json", by_alias=True, exclude={"profiles", "include"})
         named = {model.provider for model in self.config.models} - self.config.providers.keys()
-        values["providers"] |= {name: BUILTIN_PROVIDERS[name].model_dump(mode="json") for name in sorted(named)}
+        values["providers"] |= {
+            name: BUILTIN_PROVIDERS[name].model_dump(mode="json", exclude_none=True) for name in sorted(named)
+        }
         return tuple(EffectiveValue(path, value, self._origin(path, named)) for path, value in _leaves(values))
 
     @cached_property

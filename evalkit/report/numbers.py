@@ -4,6 +4,7 @@ import math
 
 __all__ = [
     "MINUS",
+    "NOTHING",
     "decimals",
     "format_bounds",
     "format_count",
@@ -20,7 +21,17 @@ __all__ = [
 ]
 
 MINUS = "\u2212"
-_NARROW = "\u00a0"
+"""The sign of a negative number."""
+
+NOTHING = "\u2013"
+"""What stands where nothing was measured."""
+
+_SPACE = "\u00a0"
+_COARSE, _FINE = 0.0995, 0.00995
+_CENT, _DOLLAR, _HUNDRED = 0.00995, 0.9995, 99.995
+_SECOND, _TEN, _MINUTE, _HOUR = 0.9995, 9.995, 59.95, 3600
+_THOUSANDS, _MILLIONS = 9_999.5, 999_500
+_SMALLEST_P = 0.0001
 
 
 def half_width(lower: float | None, upper: float | None) -> float | None:
@@ -30,29 +41,29 @@ def half_width(lower: float | None, upper: float | None) -> float | None:
 
 def decimals(half: float | None) -> int:
     """Return how many decimals of a percentage an interval of this half-width supports."""
-    if half is None or half >= 0.0995:
+    if half is None or half >= _COARSE:
         return 0
-    return 1 if half >= 0.00995 else 2
+    return 1 if half >= _FINE else 2
 
 
 def format_percent(value: float | None, places: int = 0) -> str:
     """Return a level in percent; a dash where nothing was measured."""
     if value is None:
-        return "–"
+        return NOTHING
     return f"{_signed(round(100 * value, places), places)}%"
 
 
 def format_bounds(lower: float | None, upper: float | None, places: int) -> str:
     """Return an interval of levels, in percent without the sign of percent."""
     if lower is None or upper is None:
-        return "–"
+        return NOTHING
     return f"{_signed(round(100 * lower, places), places)} to {_signed(round(100 * upper, places), places)}"
 
 
 def format_points(difference: float | None, places: int = 1) -> str:
     """Return a difference of levels in points, always with its sign."""
     if difference is None:
-        return "–"
+        return NOTHING
     rounded = round(100 * difference, places)
     return f"{'+' if rounded > 0 else ''}{_signed(rounded, places)}"
 
@@ -60,7 +71,7 @@ def format_points(difference: float | None, places: int = 1) -> str:
 def format_points_range(lower: float | None, upper: float | None, places: int = 1) -> str:
     """Return an interval of differences, in points."""
     if lower is None or upper is None:
-        return "–"
+        return NOTHING
     return f"{format_points(lower, places)} to {format_points(upper, places)}"
 
 
@@ -70,34 +81,34 @@ def format_money(usd: float | None) -> str:
         return "no price"
     if usd == 0:
         return "$0"
-    if usd < 0.00995:
+    if usd < _CENT:
         return f"${_significant(usd, 2)}"
-    if usd < 0.9995:
+    if usd < _DOLLAR:
         return f"${usd:.3f}"
-    return f"${usd:,.2f}" if usd < 99.995 else f"${usd:,.0f}"
+    return f"${usd:,.2f}" if usd < _HUNDRED else f"${usd:,.0f}"
 
 
 def format_duration(seconds: float | None) -> str:
     """Return a time with the unit that suits it."""
     if seconds is None:
-        return "–"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}{_NARROW}ms"
-    if seconds < 59.95:
-        return f"{seconds:.{2 if seconds < 9.995 else 1}f}{_NARROW}s"
+        return NOTHING
+    if seconds < _SECOND:
+        return f"{seconds * 1000:.0f}{_SPACE}ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.{2 if seconds < _TEN else 1}f}{_SPACE}s"
     whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}{_NARROW}min {whole % 60}{_NARROW}s"
-    return f"{whole // 3600}{_NARROW}h {whole % 3600 // 60}{_NARROW}min"
+    if whole < _HOUR:
+        return f"{whole // 60}{_SPACE}min {whole % 60}{_SPACE}s"
+    return f"{whole // _HOUR}{_SPACE}h {whole % _HOUR // 60}{_SPACE}min"
 
 
 def format_tokens(number: float | None) -> str:
     """Return a number of tokens, short from 10,000."""
     if number is None:
-        return "–"
-    if number < 9_999.5:
+        return NOTHING
+    if number < _THOUSANDS:
         return f"{number:,.0f}"
-    return f"{number / 1e3:.0f}k" if number < 999_500 else f"{number / 1e6:,.1f}M"
+    return f"{number / 1e3:.0f}k" if number < _MILLIONS else f"{number / 1e6:,.1f}M"
 
 
 def format_count(number: int) -> str:
@@ -113,8 +124,8 @@ def format_of(part: int, whole: int) -> str:
 def format_p(p: float | None) -> str:
     """Return a p-value with two significant digits; its floor is 0.0001."""
     if p is None:
-        return "–"
-    if p < 0.0001:
+        return NOTHING
+    if p < _SMALLEST_P:
         return "p < 0.0001"
     return f"p {_significant(p, 2)}"
 

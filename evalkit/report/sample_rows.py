@@ -19,6 +19,7 @@ class EvaluationColumns:
     dataset: str
     scorers: tuple[str, ...]
     cells: dict[str, str]
+    trials: int
     counts_as: dict[str, float | None]
 
 
@@ -60,6 +61,7 @@ def _columns(cells: Sequence[dict[str, Json]], primary: str) -> EvaluationColumn
         dataset=first["dataset"],
         scorers=tuple(listed_first),
         cells={cell["model"]: cell["key"] for cell in cells},
+        trials=first["trials"],
         counts_as=counts_as(OnErrorSpec.model_validate(first["on_error"])),
     )
 

@@ -36,6 +36,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
                 datasets={"rows": {"path": "rows.jsonl"}},
                 scorers={"exact": {"use": "exact"}, "f1": {"use": "f1"}},
                 throttle={"max_concurrency": 8},
+                report={"html": False, "markdown": False, "parquet": False},
             )
         killed, undisturbed = folders
         in_flight = 0

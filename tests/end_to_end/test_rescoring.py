@@ -30,6 +30,7 @@ def test_gsm8k_agrees_with_every_published_verdict(tmp_path: Path) -> None:
         tmp_path,
         name="gsm8k",
         weave={"backend": "off"},
+        report={"html": False, "markdown": False},
         providers={
             "published": {
                 "use": "recorded",
@@ -60,6 +61,7 @@ def test_bbh_gives_the_published_accuracies(tmp_path: Path) -> None:
         tmp_path,
         name="bbh",
         weave={"backend": "off"},
+        report={"html": False, "markdown": False},
         providers={
             name: {
                 "use": "recorded",

@@ -16,6 +16,7 @@ def scripted(folder: Path) -> None:
         folder,
         name="parts",
         weave={"backend": "off"},
+        report={"html": False, "markdown": False, "parquet": False},
         providers={"scripted": {"use": "scripted", "accuracy": 0.63, "seed": 5}},
         models=[{"id": "one", "provider": "scripted"}, {"id": "two", "provider": "scripted"}],
         datasets={"rows": {"rows": rows, "fields": {"slices": ["kind"]}}},

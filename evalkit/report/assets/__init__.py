@@ -1,8 +1,8 @@
-"""The page's script and style, read from the package."""
+"""The page's script, style and explorer markup, read from the package."""
 
 from importlib.resources import files
 
-__all__ = ["load_script", "load_style"]
+__all__ = ["load_samples_section", "load_script", "load_style"]
 
 _MODULES = (
     "text.js",
@@ -25,7 +25,12 @@ def load_script() -> str:
 
 def load_style() -> str:
     """Return the page's style sheet."""
-    return _read("style.css").strip() + "\n"
+    return _read("style.css") + "\n" + _read("explorer.css")
+
+
+def load_samples_section() -> str:
+    """Return the explorer's markup: its section and its dialogs."""
+    return _read("samples.html")
 
 
 def _read(name: str) -> str:

@@ -1,4 +1,4 @@
-// Address: the filters and the open sample as "#samples?eval=..&model=..&id=..", so that a link leads to the same place.
+// Address: the filters and the open sample as "#samples?eval=..&id=..", so that a link leads to the same place.
 
 const FILTERS = ["q", "eval", "model", "outcome", "score", "slice"];
 

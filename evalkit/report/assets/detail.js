@@ -1,6 +1,8 @@
 // Detail: one sample in full, with what every chosen model answered and how it was scored.
 
 const NAME_LENGTH = 80;
+const READ_LENGTH = 300;
+const NOTE_LENGTH = 2000;
 const NOT_EMBEDDED = "Text not embedded; it is in samples.parquet.";
 
 const detail = {
@@ -9,12 +11,25 @@ const detail = {
 
   /** Show a sample; a later call wins over one that still unpacks its texts. */
   async show(row) {
+    if (this.shown === row) return this.enableSteps();
     this.shown = row;
+    await this.draw(row);
+  },
+
+  async draw(row) {
     const texts = await store.texts(row);
     if (this.shown !== row) return;
     const pane = byId("detail");
     pane.replaceChildren(toolbar(row), facts(row, texts), modelChooser(row), answers(row, texts));
     pane.scrollTop = 0;
+    this.enableSteps();
+  },
+
+  enableSteps() {
+    for (const [id, by] of [["previous", -1], ["next", 1]]) {
+      const step = byId(id);
+      if (step !== null) step.disabled = list.rows[list.selected + by] === undefined;
+    }
   },
 
   clear() {
@@ -30,8 +45,8 @@ function toolbar(row) {
     { className: "top2" },
     button("All samples", () => explorer.closeDetail(), { className: "btn backbtn" }),
     title,
-    button("Previous", () => explorer.step(-1), { disabled: list.selected < 1 }),
-    button("Next", () => explorer.step(1), { disabled: list.selected >= list.rows.length - 1 }),
+    button("Previous", () => explorer.step(-1), { id: "previous" }),
+    button("Next", () => explorer.step(1), { id: "next" }),
     button("Copy link", (node) => copyLink(row, node)),
   );
 }
@@ -40,7 +55,9 @@ function facts(row, texts) {
   const rows = element("dl", { className: "kv" });
   const add = (term, content, className = "") =>
     rows.append(element("dt", { className }, term), element("dd", {}, content));
-  add("Evaluation", oneLine(store.evaluation(row).name, NAME_LENGTH));
+  const { name, scorers } = store.evaluation(row);
+  const listed = scorers.length > 1 ? `, listed by ${oneLine(scorers[0], NAME_LENGTH)}` : "";
+  add("Evaluation", oneLine(name, NAME_LENGTH) + listed);
   const slices = store.slices(row).map(([name, value]) => oneLine(`${name} ${value}`, NAME_LENGTH));
   if (slices.length > 0) add("Slices", element("bdi", {}, slices.join(" · ")));
   if (texts === null) {
@@ -50,12 +67,13 @@ function facts(row, texts) {
   add("Input", textBox(texts.input, "Input"), "bx");
   if (texts.choices !== undefined) add("Choices", choices(texts.choices), "bx");
   if (texts.target !== undefined) add("Target", textBox(texts.target, "Target"), "bx");
-  for (const [number, messages] of texts.prompts.entries()) add("Prompt", prompt(number, messages, texts));
+  for (const [number, messages] of texts.prompts.entries()) add("Prompt", prompt(number, messages, texts), "fold");
   return rows;
 }
 
 function choices(texts) {
-  return element("ol", { className: "txt choices" }, ...texts.map((text) => appendText(element("li", { dir: "auto" }), text)));
+  const items = texts.map((text) => appendText(element("li", { dir: "auto" }), text));
+  return element("ol", { className: "txt choices" }, ...items);
 }
 
 /** Fold the messages as sent; where models were sent different ones, say who got these. */
@@ -77,7 +95,7 @@ function modelChooser(row) {
   for (const model of offered) {
     const toggle = () => {
       if (!detail.models.delete(model)) detail.models.add(model);
-      detail.show(row);
+      detail.draw(row);
     };
     chooser.append(button(oneLine(HEAD.models[model], 40), toggle, { ariaPressed: String(detail.models.has(model)) }));
   }
@@ -100,7 +118,7 @@ function answerCard(row, model, trial, answer) {
   const outcome = store.outcome(row, model, trial);
   const name = element("h4", { className: "hd" });
   name.append(appendText(element("b"), HEAD.models[model], NAME_LENGTH));
-  if (HEAD.trials > 1) name.append(element("span", { className: "dim" }, `trial ${trial + 1}`));
+  if (store.evaluation(row).trials > 1) name.append(element("span", { className: "dim" }, `trial ${trial + 1}`));
   name.append(...badges(outcome, store.value(row, model, trial), store.evaluation(row)));
   if (answer === null) return element("div", {}, name, element("p", { className: "meta" }, NOT_EMBEDDED));
   return element("div", {}, name, ...answerBody(answer), scoreTable(answer.scores), footnote(answer));
@@ -108,7 +126,9 @@ function answerCard(row, model, trial, answer) {
 
 function answerBody(answer) {
   const parts = [];
-  if (answer.failure !== undefined) parts.push(appendText(element("p", { className: "failure", dir: "auto" }), answer.failure, 2000));
+  if (answer.failure !== undefined) {
+    parts.push(appendText(element("p", { className: "failure", dir: "auto" }), answer.failure, NOTE_LENGTH));
+  }
   if (answer.text !== undefined) parts.push(textBox(answer.text, "Answer"));
   else parts.push(element("p", { className: "txt dim" }, "no answer text"));
   if (answer.reasoning !== undefined) {
@@ -125,19 +145,25 @@ function scoreTable(scores) {
   const rows = element("dl", { className: "scores" });
   for (const { scorer, value, outcome, answer, reason } of scores) {
     const said = element("dd", { dir: "auto" });
-    said.append(element("b", { className: value === 0 ? "zero" : value === 1 ? "ok" : "" }, outcome === "scored" ? formatScore(value) : words(outcome)));
-    if (answer !== undefined) said.append(" read ", appendText(element("bdi", { className: "read" }), answer, 300));
-    if (reason !== undefined) said.append(appendText(element("div", { className: "reason", dir: "auto" }), reason, 2000));
+    const isScored = outcome === "scored";
+    const className = isScored ? markClass({ score: outcome }, value) : "";
+    said.append(element("b", { className }, isScored ? formatScore(value) : words(outcome)));
+    if (answer !== undefined) {
+      said.append(" read ", appendText(element("bdi", { className: "read" }), answer, READ_LENGTH));
+    }
+    if (reason !== undefined) said.append(appendText(element("div", { dir: "auto" }), reason, NOTE_LENGTH));
     rows.append(element("dt", {}, oneLine(scorer, NAME_LENGTH)), said);
   }
   return rows;
 }
 
+const countOrDash = (number) => (number === null ? "–" : count(number));
+
 function footnote({ seconds, tokens, finish }) {
   const parts = [
     seconds === undefined ? "no time measured" : formatSeconds(seconds),
-    tokens === undefined ? "tokens not told" : `${count(tokens[0])} in, ${count(tokens[1])} out`,
+    tokens === undefined ? "tokens not told" : `${tokens.map(countOrDash).join(" in, ")} out`,
   ];
-  if (finish !== undefined) parts.push(`ended by ${oneLine(finish, NAME_LENGTH)}`);
+  if (finish !== undefined && finish !== "stop") parts.push(`ended by ${oneLine(finish, NAME_LENGTH)}`);
   return element("p", { className: "meta" }, parts.join(" · "));
 }

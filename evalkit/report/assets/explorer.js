@@ -1,9 +1,9 @@
 // Explorer: filters lead to a list, the list to one sample; the address remembers both.
 
-const COLUMNS_AT_MOST = 5;
 const MODELS_AT_FIRST = 4;
 const TYPING_PAUSE_MS = 120;
 const NARROW = matchMedia("(max-width: 900px)");
+const PHONE = matchMedia("(max-width: 720px)");
 const OUTCOMES_FIRST = [
   ["", "any"],
   [NOT_SCORED, "anything but scored"],
@@ -20,6 +20,7 @@ const SCORE_CHOICES = [
 const explorer = {
   isReady: false,
   search: null,
+  chosen: undefined,
 
   async start() {
     fillFilters();
@@ -30,10 +31,9 @@ const explorer = {
       return;
     }
     this.isReady = true;
-    list.setColumns([...HEAD.models.keys()].slice(0, COLUMNS_AT_MOST));
-    detail.models = new Set(list.columns.slice(0, MODELS_AT_FIRST));
+    this.showColumns("");
     this.listen();
-    await this.follow({ isArrival: true });
+    await this.follow();
     document.documentElement.dataset.ready = "true";
   },
 
@@ -53,22 +53,26 @@ const explorer = {
     byId("list").addEventListener("keydown", (event) => this.moveInList(event));
     byId("rows").addEventListener("click", (event) => this.openClicked(event));
     addEventListener("resize", () => list.paintSoon());
-    addEventListener("hashchange", () => this.follow({ isArrival: true }));
+    addEventListener("hashchange", () => this.follow());
   },
 
   /** Go where the address leads: its filters, and its sample. */
-  async follow({ isArrival }) {
+  async follow() {
     const wanted = readAddress();
     if (wanted === null) {
       if (list.rows.length === 0) await this.apply(undefined);
       return;
     }
+    const names = wanted.id !== undefined;
+    const row = names ? findSample(wanted) : undefined;
     writeFilters(wanted);
-    if (isArrival) byId(wanted.id === undefined ? "samples" : "explorer").scrollIntoView({ behavior: "instant" });
-    const row = wanted.id === undefined ? undefined : findSample(wanted);
+    byId(names ? "explorer" : "samples").scrollIntoView({ behavior: "instant" });
     await this.apply(row);
-    if (wanted.id !== undefined && row === undefined) say(`${byId("count").textContent}; no sample is named “${oneLine(wanted.id, ID_LENGTH)}”`);
-    if (row !== undefined && list.selected >= 0) this.showDetail();
+    if (names && list.rows[list.selected] === row) this.showDetail();
+    else if (names) {
+      const why = row === undefined ? "no sample is named" : "these filters leave out";
+      say(`${byId("count").textContent}; ${why} “${oneLine(wanted.id, ID_LENGTH)}”`);
+    }
   },
 
   async refilter() {
@@ -83,42 +87,47 @@ const explorer = {
     const filters = readFilters();
     const search = {};
     this.search = search;
-    this.showFilteredModel(filters.model);
+    this.chosen = row;
+    this.showColumns(filters.model);
     byId("clear").hidden = Object.keys(filters).length === 0;
     const rows = matchingRows(filters);
-    if (filters.q === undefined) return this.present(rows, row, 1);
+    if (filters.q === undefined) return this.present(rows, 1);
     for await (const [found, share] of searchRows(rows, filters.q)) {
       if (this.search !== search) return;
-      this.present(found, row, share);
+      this.present(found, share);
     }
   },
 
-  present(rows, row, share) {
-    const place = row === undefined ? -1 : rows.indexOf(row);
-    list.show(rows, place);
+  /** Show the rows found so far with the chosen sample, or beside a list the first one. */
+  present(rows, share) {
+    const place = this.chosen === undefined ? -1 : rows.indexOf(this.chosen);
+    const hasDefault = place < 0 && rows.length > 0 && !NARROW.matches;
+    list.show(rows, hasDefault ? 0 : place);
     const progress = share < 1 ? `, searching the texts, ${Math.floor(100 * share)}%` : "";
     say(`${count(rows.length)} of ${plural(store.size, "sample")}${progress}`);
-    if (place >= 0) this.open(place, { keepsAddress: true });
-    else if (rows.length > 0 && !NARROW.matches) this.open(0, { keepsAddress: true });
-    else if (rows.length === 0) detail.clear();
+    if (place >= 0) list.select(place);
+    if (list.selected >= 0) detail.show(rows[list.selected]);
+    else detail.clear();
   },
 
   /** With more models than columns, the filtered one takes the last column. */
-  showFilteredModel(label) {
-    const best = [...HEAD.models.keys()].slice(0, COLUMNS_AT_MOST);
-    const model = HEAD.models.indexOf(label);
-    const columns = model < COLUMNS_AT_MOST ? best : [...best.slice(0, -1), model];
+  showColumns(label) {
+    const room = PHONE.matches ? 3 : 5;
+    const columns = [...HEAD.models.keys()].slice(0, room);
+    const filtered = HEAD.models.indexOf(label);
+    if (filtered >= room) columns[room - 1] = filtered;
     if (String(columns) === String(list.columns)) return;
     list.setColumns(columns);
-    detail.models = new Set(columns.slice(model < COLUMNS_AT_MOST ? 0 : 1).slice(0, MODELS_AT_FIRST));
+    detail.models = new Set([...(filtered >= room ? [filtered] : []), ...columns].slice(0, MODELS_AT_FIRST));
   },
 
-  open(place, { keepsAddress = false } = {}) {
+  open(place) {
     const row = list.rows[place];
     if (row === undefined) return;
+    this.chosen = row;
     list.select(place);
     detail.show(row);
-    if (!keepsAddress) history.replaceState(null, "", address({ ...readFilters(), ...sampleAddress(row) }));
+    history.replaceState(null, "", address({ ...readFilters(), ...sampleAddress(row) }));
   },
 
   step(by) {
@@ -172,7 +181,8 @@ function fillFilters() {
   const named = (values) => values.map((value) => [value, oneLine(value, ID_LENGTH)]);
   fill("f-eval", [["", "all"], ...named(HEAD.evaluations.map(({ name }) => name))]);
   fill("f-model", [["", "any"], ...named(HEAD.models)]);
-  fill("f-slice", [["", "all"], ...HEAD.slices.map(([name, value]) => [`${name}=${value}`, oneLine(`${name} ${value}`, ID_LENGTH)])]);
+  const slices = HEAD.slices.map(([name, value]) => [`${name}=${value}`, oneLine(`${name} ${value}`, ID_LENGTH)]);
+  fill("f-slice", [["", "all"], ...slices]);
   const seen = new Set(HEAD.outcomes.flatMap(({ score, call }) => [score, call === "truncated" ? call : score]));
   fill("f-outcome", [...OUTCOMES_FIRST, ...[...seen].sort().map((name) => [name, words(name)])]);
   fill("f-score", SCORE_CHOICES);

@@ -1,4 +1,4 @@
-// Filters: from the filters' values to the numbers of the samples that match. Values first, then the texts, chunk by chunk.
+// Filters: from the filters' values to the samples that match; values first, then the texts, chunk by chunk.
 
 const SCORES = {
   one: (value) => value === 1,
@@ -44,7 +44,7 @@ function hasOutcome({ score, call }, wanted) {
   return wanted === NOT_SCORED ? score !== "scored" : score === wanted || call === wanted;
 }
 
-/** Keep the rows whose id or texts hold `query`; yields [rows so far, share searched] while it goes through the chunks. */
+/** Keep the rows whose id or texts hold `query`; yields [rows so far, share searched] on its way. */
 async function* searchRows(rows, query) {
   const pattern = new RegExp(query.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "i");
   const { ids, previews } = store.index;

@@ -17,7 +17,7 @@ const list = {
     this.selected = selected;
     byId("none").hidden = rows.length > 0;
     byId("grid").ariaRowCount = String(rows.length + 1);
-    this.paintSoon();
+    this.paint();
   },
 
   select(place) {
@@ -38,7 +38,11 @@ const list = {
       const label = HEAD.models[model];
       byId("widths").append(element("col", { className: "model" }));
       byId("columns").append(
-        element("th", { scope: "col", className: "num model", title: oneLine(label, 200) }, oneLine(label, 40)),
+        element(
+          "th",
+          { scope: "col", className: "num model", title: oneLine(label, 200) },
+          element("span", { className: "clamp" }, oneLine(label, ID_LENGTH)),
+        ),
       );
     }
     this.paintSoon();
@@ -61,7 +65,7 @@ const list = {
   },
 
   spacer(rows) {
-    const cell = element("td", { colSpan: 2 + this.columns.length });
+    const cell = element("td");
     cell.style.height = `${rows * ROW_HEIGHT}px`;
     return element("tr", { className: "pad", ariaHidden: "true", hidden: rows === 0 }, cell);
   },

@@ -30,7 +30,9 @@ function markCell(row, model) {
   const values = trials.map(({ value }) => value).filter((value) => value !== null);
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const missing = trials.length - values.length;
-  if (missing === 0) return element("td", { className: `sc ${markClass({ score: "scored" }, mean)}` }, formatScore(mean));
+  if (missing === 0) {
+    return element("td", { className: `sc ${markClass({ score: "scored" }, mean)}` }, formatScore(mean));
+  }
   const note = element("span", { className: "vh" }, `, ${missing} of ${trials.length} trials not scored`);
   return element("td", { className: "sc bad" }, `${formatScore(mean)} !`, note);
 }
@@ -54,5 +56,6 @@ function badges(outcome, value, evaluation) {
   if (name === "scored") return [badge];
   const rules = evaluation.counts_as;
   const counts = name in rules ? rules[name] : (value ?? rules[outcome.score] ?? null);
-  return [badge, element("span", { className: "dim" }, counts === null ? "not in the mean" : `counts as ${formatScore(counts)}`)];
+  const note = counts === null ? "not in the mean" : `counts as ${formatScore(counts)}`;
+  return [badge, element("span", { className: "dim" }, note)];
 }

@@ -1,4 +1,4 @@
-// Store: unpacks the embedded data. The index holds one small row a sample; the texts come in chunks, when one is needed.
+// Store: unpacks the embedded data. The index has a small row for each sample; texts come in chunks, when needed.
 
 const HEAD = JSON.parse(byId("head").textContent);
 const CHUNKS_KEPT = 40;

@@ -1,7 +1,15 @@
 // Text: whatever a model or a dataset wrote enters the page here, and only as text nodes.
 
-const CONTROL =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const CONTROL = new RegExp(
+  [
+    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad]/, // control characters but for tab and line ends
+    /[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/, // directions, and what has no width
+    /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/, // half a character
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "g",
+);
 const SHOWN_AT_FIRST = 20000;
 const MARKS_AT_MOST = 500;
 

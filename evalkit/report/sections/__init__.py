@@ -1,1 +1,1 @@
-"""One part of the report each."""
+"""One part of the report each, in the order of the page."""

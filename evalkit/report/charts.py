@@ -1,0 +1,132 @@
+"""The chart of intervals: a dot, its interval and its open span for each model, wide and for a phone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from evalkit.report.blocks import IntervalChart, IntervalMark
+from evalkit.report.escape import mark_controls, shorten
+from evalkit.report.svg import SENTINELS, axis_ticks, page_axis, render_svg
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["draw_intervals"]
+
+_AXIS_HEIGHT = 26
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where things stand, in pixels: the plot from `left` to `right`, a row's marks `mark` below its top."""
+
+    name: str
+    width: int
+    left: int
+    right: int
+    row: int
+    mark: int
+    text: int
+    ticks: int
+    label_at: int
+    value_at: int
+    bounds_at: int
+
+
+_WIDE = _Layout("wide", 760, 150, 610, 30, 15, 19, 6, 0, 662, 760)
+_NARROW = _Layout("narrow", 328, 10, 318, 46, 32, 19, 4, 10, 222, 318)
+
+
+def draw_intervals(chart: IntervalChart) -> tuple[Markup, Markup]:
+    """Return the chart for a wide and for a narrow page."""
+    return _draw(chart, _WIDE), _draw(chart, _NARROW)
+
+
+def _draw(chart: IntervalChart, layout: _Layout) -> Markup:
+    import altair as alt
+
+    low, high = _domain(chart.marks)
+    height = len(chart.marks) * layout.row + _AXIS_HEIGHT
+    scale = alt.Scale(domain=[low, high], range=[layout.left, layout.right], nice=False, zero=False)
+    axis = page_axis(
+        axis_ticks(low, high, layout.ticks), grid=True, format="~%", domain=False, ticks=False, labelPadding=6
+    )
+    x = alt.X("value:Q", scale=scale, axis=axis)
+    rows = [_row(mark, place, layout) for place, mark in enumerate(chart.marks)]
+    data = alt.Data(values=rows)
+    y = alt.Y("y:Q", scale=None, axis=None)
+    frame = alt.Chart(alt.Data(values=[{"value": low}])).mark_point(opacity=0).encode(x=x)
+    layers = [frame, *_marks(data, scale, y), *_texts(data, layout)]
+    drawing = alt.layer(*layers).resolve_scale(x="shared")
+    size, description = (layout.width, height), mark_controls(chart.description)
+    return render_svg(drawing, size, axis_height=_AXIS_HEIGHT, name=layout.name, description=description)
+
+
+def _marks(data: "alt.Data", scale: "alt.Scale", y: "alt.Y") -> list["alt.Chart"]:
+    import altair as alt
+
+    colour = alt.Color("colour:N", scale=None)
+    span = alt.Chart(data).transform_filter("isValid(datum.worst)")
+    interval = alt.Chart(data).transform_filter("isValid(datum.lower)")
+    ends = interval.mark_tick(orient="vertical", thickness=2, size=10)
+    at = [alt.X(f"{end}:Q", scale=scale, axis=None) for end in ("worst", "lower", "upper")]
+    return [
+        span.mark_rule(color=SENTINELS["span"][0]).encode(x=at[0], x2="best:Q", y=y),
+        interval.mark_rule(strokeWidth=2).encode(x=at[1], x2="upper:Q", y=y, color=colour),
+        ends.encode(x=at[1], y=y, color=colour),
+        ends.encode(x=at[2], y=y, color=colour),
+        alt.Chart(data)
+        .transform_filter("isValid(datum.value)")
+        .mark_point(filled=True, size=78, opacity=1)
+        .encode(x=alt.X("value:Q", scale=scale, axis=None), y=y, color=colour),
+    ]
+
+
+def _texts(data: "alt.Data", layout: _Layout) -> list["alt.Chart"]:
+    import altair as alt
+
+    y = alt.Y("text_y:Q", scale=None, axis=None)
+    placed = (
+        ("label", "label", layout.label_at, "left"),
+        ("value", "value_text", layout.value_at, "right"),
+        ("small", "small", layout.bounds_at, "right"),
+    )
+    return [
+        alt.Chart(data)
+        .mark_text(align=align, baseline="alphabetic", color=SENTINELS[kind][0], fontSize=12)
+        .encode(x=alt.value(at), y=y, text=f"{column}:N")
+        for kind, column, at, align in placed
+    ]
+
+
+def _row(mark: IntervalMark, place: int, layout: _Layout) -> dict[str, Any]:
+    top = place * layout.row
+    return {
+        "y": top + layout.mark,
+        "text_y": top + layout.text,
+        "label": shorten(mark_controls(mark.label), 20),
+        "value_text": mark.text,
+        "small": mark.bounds,
+        "value": mark.value,
+        "lower": mark.lower,
+        "upper": mark.upper,
+        "worst": mark.worst,
+        "best": mark.best,
+        "colour": SENTINELS["tied" if mark.is_tied else "mark"][0],
+    }
+
+
+def _domain(marks: Sequence[IntervalMark]) -> tuple[float, float]:
+    """Return the part of [0, 1] that holds every mark, with some room."""
+    known = [
+        value
+        for mark in marks
+        for value in (mark.value, mark.lower, mark.upper, mark.worst, mark.best)
+        if value is not None
+    ]
+    if not known:
+        return (0.0, 1.0)
+    room = max(0.02, 0.08 * (max(known) - min(known)))
+    return (max(0.0, min(known) - room), min(1.0, max(known) + room))

@@ -1,0 +1,128 @@
+"""What a leaderboard may say in words: one claim a sentence, and never more than its tests support."""
+
+from collections.abc import Sequence
+
+from evalkit.records import RunResult
+from evalkit.report.numbers import (
+    decimals,
+    format_count,
+    format_money,
+    format_percent,
+    format_points,
+    format_points_range,
+    format_tokens,
+    half_width,
+    plural,
+)
+from evalkit.report.standings import Standing, read_standings, read_state
+
+__all__ = ["claim_best", "claim_detail", "claim_tie", "list_names"]
+
+_NAMED = 4
+
+
+def list_names(names: Sequence[str], most: int = _NAMED) -> str:
+    """Return names as a sentence lists them; beyond `most`, how many more there are."""
+    shown, more = list(names[:most]), len(names) - most
+    if more > 0:
+        shown.append(f"{format_count(more)} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def claim_best(run: RunResult) -> str:
+    """Return the leaderboard's one claim, fit for a headline."""
+    state, standings = read_state(run), read_standings(run)
+    if state == "empty":
+        return "No sample was scored."
+    if state == "one_model":
+        return f"{standings[0].model} scores {_score(standings[0])} on {run.primary}."
+    if state == "unpaired":
+        return f"{plural(_samples(standings), 'sample')} cannot rank {format_count(len(standings))} models."
+    if state == "ahead":
+        return f"{standings[0].model} is ahead of every other model."
+    best = [standing.model for standing in standings if standing.band == 1]
+    if len(best) == 1:
+        return f"{best[0]} leads, but not ahead of every other model."
+    return f"{list_names(best, 3)} are not distinguishable from the best."
+
+
+def claim_detail(run: RunResult) -> str:
+    """Return the sentence that bounds the claim."""
+    state, standings = read_state(run), read_standings(run)
+    if state == "empty":
+        calls = sum(cell.samples * cell.trials for cell in run.cells)
+        return (
+            f"All {plural(calls, 'call')} ended without a score, so there is nothing to rank. The outcomes below say "
+            "why; running the same command again asks for what is missing."
+        )
+    if state == "one_model":
+        return "One model, so there is no ranking. The interval is that of its score on these samples."
+    if state == "unpaired":
+        return "The scores below are facts about these samples alone; no model is placed before another."
+    if state == "ahead":
+        return "Its rank interval is 1; the paired differences are below the leaderboard."
+    tied = sum(1 for standing in standings if standing.band == 1)
+    share = f"{format_count(tied)} {'shares' if tied == 1 else 'share'} the first place"
+    return f"Out of {plural(len(standings), 'model')}, {share} at this number of samples."
+
+
+def claim_tie(run: RunResult) -> tuple[str, str] | None:
+    """Return the statement above the table: its claim and its bounds; None where there is nothing to compare."""
+    state, tie = read_state(run), run.tie
+    if state in ("empty", "one_model") or tie is None:
+        return None
+    if state == "unpaired":
+        return (
+            "Too few samples to rank.",
+            "A paired comparison needs at least two samples that both models answered.",
+        )
+    standings = read_standings(run)
+    if state == "ahead":
+        return (
+            f"{standings[0].model} is ahead of every other model;",
+            f"each paired difference stays significant after Holm over {plural(tie['family'], 'pair')}.",
+        )
+    best = [standing for standing in standings if standing.band == 1]
+    if len(best) == 1:
+        return f"{best[0].model} leads,", f"but is not ahead of every other model at n = {format_count(tie['n'])}."
+    claim = f"{list_names([standing.model for standing in best])} are not distinguishable"
+    bounds = f"at n = {format_count(tie['n'])}{_first_difference(run)}."
+    return claim, " ".join((bounds, *_needed(run), *_cheapest(best)))
+
+
+def _first_difference(run: RunResult) -> str:
+    pair, tied = next(iter(run.pairs), None), () if run.tie is None else run.tie["models"]
+    if pair is None or pair["lower"] is None or pair["first"] not in tied or pair["second"] not in tied:
+        return ""
+    places = max(1, decimals(half_width(pair["lower"], pair["upper"])))
+    return (
+        f": the paired difference of the first two is {format_points(pair['difference'], places)} points, "
+        f"{format_percent(pair['confidence'])} interval {format_points_range(pair['lower'], pair['upper'], places)}"
+    )
+
+
+def _needed(run: RunResult) -> list[str]:
+    tie = run.tie
+    if tie is None or tie["samples_needed"] is None:
+        return []
+    needed = format_tokens(tie["samples_needed"])
+    return [f"To separate a gap of {100 * tie['gap']:.1f} points would take about {needed} samples."]
+
+
+def _cheapest(best: Sequence[Standing]) -> list[str]:
+    priced = [(each.spending.cost_per_sample, each.model) for each in best if each.spending.cost_per_sample is not None]
+    if len(priced) < len(best):
+        return []
+    cost, model = min(priced)
+    return [f"Cheapest of them: {model}, {format_money(1000 * cost)} per 1,000 samples."]
+
+
+def _score(standing: Standing) -> str:
+    metric = standing.metric
+    if metric is None:
+        return format_percent(None)
+    return format_percent(metric.mean, decimals(half_width(metric.lower, metric.upper)))
+
+
+def _samples(standings: Sequence[Standing]) -> int:
+    return max((standing.metric.n for standing in standings if standing.metric is not None), default=0)

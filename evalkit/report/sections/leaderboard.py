@@ -1,0 +1,224 @@
+"""The leaderboard: which model, with the range of ranks that the data supports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.records import Json, RunResult
+from evalkit.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Details,
+    Inline,
+    IntervalCell,
+    Link,
+    Paragraph,
+    Row,
+    Section,
+    Strong,
+    Table,
+)
+from evalkit.report.claims import claim_tie
+from evalkit.report.numbers import (
+    NOTHING,
+    decimals,
+    format_bounds,
+    format_count,
+    format_duration,
+    format_money,
+    format_p,
+    format_percent,
+    format_points,
+    format_points_range,
+    format_tokens,
+    half_width,
+    plural,
+)
+from evalkit.report.standings import Spending, Standing, count_failed, read_standings, read_state
+
+__all__ = ["LeaderboardSection", "fit_axis", "format_rank"]
+
+_MOST_PAIRS = 60
+_TOO_FEW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardSection:
+    """The statement in words, the table with its intervals, and every paired difference folded under it."""
+
+    def build(self, run: RunResult) -> tuple[Block, ...]:
+        """Return the section; nothing when the run has no model on its board."""
+        standings = read_standings(run)
+        if not standings:
+            return ()
+        blocks: list[Block] = [Paragraph(_lead(run), "lead")]
+        if (tie := claim_tie(run)) is not None:
+            blocks.append(Paragraph((Strong(tie[0]), f" {tie[1]}"), "tie"))
+        blocks += [_board(run, standings), Paragraph((_note(run, standings),), "note")]
+        if run.pairs and read_state(run) != "unpaired":
+            blocks.append(_pairs(run.pairs))
+        return (Section("leaderboard", "Leaderboard", "Leaderboard", tuple(blocks)),)
+
+
+def format_rank(rank: tuple[int, int] | None) -> str:
+    """Return a range of ranks; one number where the data supports one."""
+    if rank is None:
+        return NOTHING
+    return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}{NOTHING}{rank[1]}"
+
+
+def fit_axis(cells: Sequence[IntervalCell]) -> tuple[float, float]:
+    """Return the part of [0, 1] that holds every mark with some room."""
+    marks = [mark for cell in cells for mark in (cell.value, cell.lower, cell.upper, cell.worst, cell.best)]
+    known = [mark for mark in marks if mark is not None]
+    if not known:
+        return (0.0, 1.0)
+    room = max(0.01, 0.06 * (max(known) - min(known)))
+    return (max(0.0, min(known) - room), min(1.0, max(known) + room))
+
+
+def _lead(run: RunResult) -> tuple[Inline, ...]:
+    rank = "A rank is the range the data supports." if len(run.leaderboard) > 1 else "One model, so no ranking."
+    spec = run.plan["scorers"][(run.primary or "").rpartition(".")[2]]
+    better = "" if spec["higher_is_better"] else " Lower is better."
+    return (f"Ranked on {run.primary}, the primary metric.{better} {rank}",)
+
+
+def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
+    drawings = [_drawing(standing) for standing in standings]
+    columns = (
+        Column("Rank", "rank"),
+        Column("Model"),
+        Column("Score and interval, drawn", "drawing", axis=fit_axis(drawings)),
+        Column("Score", "number"),
+        Column("n", "number"),
+        Column("Not scored", "number"),
+        Column("Latency p50, p95", "number"),
+        Column("Tokens in, out", "number"),
+        Column("Cost", "number"),
+    )
+    bands = [standing.band for standing in standings]
+    rows = tuple(
+        Row(
+            _cells(run, standing, drawing),
+            band=standing.band,
+            is_last_of_band=place + 1 < len(bands) and bands[place + 1] != standing.band,
+        )
+        for place, (standing, drawing) in enumerate(zip(standings, drawings, strict=True))
+    )
+    caption = "Models with rank interval, score, failures, latency, tokens and cost"
+    return Table(caption, columns, rows, head=1, style="leaderboard")
+
+
+def _drawing(standing: Standing) -> IntervalCell:
+    metric = standing.metric
+    if metric is None or metric.mean is None:
+        return IntervalCell(None)
+    if metric.n < _TOO_FEW:
+        return IntervalCell(metric.mean)
+    return IntervalCell(metric.mean, metric.lower, metric.upper, metric.worst, metric.best)
+
+
+def _cells(run: RunResult, standing: Standing, drawing: IntervalCell) -> tuple[Cell | IntervalCell, ...]:
+    spending, cell = standing.spending, standing.cell
+    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+    return (
+        Cell(format_rank(standing.rank), is_dim=standing.rank is None),
+        Cell(standing.model, standing.model_id, is_second_code=True),
+        drawing,
+        _score(standing),
+        _count(standing),
+        _not_scored(run, standing),
+        Cell(format_duration(latency.get("p50")), _p95(latency)),
+        Cell(format_tokens(spending.input_tokens), format_tokens(spending.output_tokens)),
+        _cost(spending),
+    )
+
+
+def _cost(spending: Spending) -> Cell:
+    if spending.cost_per_sample is not None:
+        per_thousand = f"{format_money(1000 * spending.cost_per_sample)} per 1,000"
+        return Cell(format_money(spending.cost_usd), per_thousand)
+    if spending.without_usage:
+        return Cell("unknown", f"{plural(spending.without_usage, 'call')} without tokens", is_dim=True)
+    return Cell(format_money(None), is_dim=True)
+
+
+def _score(standing: Standing) -> Cell:
+    metric = standing.metric
+    if metric is None or metric.mean is None:
+        return Cell(NOTHING, "no score", is_dim=True)
+    if metric.lower is None or metric.upper is None or metric.n < _TOO_FEW:
+        return Cell(format_percent(metric.mean), "too few for an interval")
+    places = decimals(half_width(metric.lower, metric.upper))
+    return Cell(format_percent(metric.mean, places), format_bounds(metric.lower, metric.upper, places))
+
+
+def _count(standing: Standing) -> Cell:
+    if standing.cell is None or standing.metric is None:
+        return Cell(NOTHING, is_dim=True)
+    return Cell(format_count(standing.metric.n), f"of {format_count(standing.cell.samples)}")
+
+
+def _not_scored(run: RunResult, standing: Standing) -> Cell:
+    if standing.metric is None:
+        return Cell(NOTHING, is_dim=True)
+    own, other = count_failed(standing.metric.outcomes)
+    if not own + other:
+        return Cell("0")
+    filters = {"eval": (run.primary or "").rpartition(".")[0], "model": standing.model, "outcome": "failed"}
+    return Cell(Link(format_count(own + other), filters), f"{format_count(own)} model, {format_count(other)} other")
+
+
+def _p95(latency: Mapping[str, float | None]) -> str:
+    if latency.get("p50") is None:
+        return ""
+    return "not bounded" if latency.get("p95") is None else format_duration(latency["p95"])
+
+
+def _note(run: RunResult, standings: Sequence[Standing]) -> str:
+    confidence = next((format_percent(each.metric.confidence) for each in standings if each.metric is not None), "")
+    said = [
+        f"Line: {confidence} interval. Pale band: the score if every sample outside the mean were wrong, or right.",
+        "Not scored, n and latency are those of the primary metric; tokens and cost are over all evaluations.",
+    ]
+    if read_state(run) in ("ahead", "tied"):
+        said.insert(
+            1,
+            "Blue: not distinguishable from the best, by paired tests on the same samples, "
+            f"Holm over {plural(len(run.pairs), 'pair')}. Two overlapping lines say nothing about a difference.",
+        )
+    noise = [each.metric.rerun_noise for each in standings if each.metric is not None]
+    known = [value for value in noise if value is not None]
+    told = f"up to {100 * max(known):.1f} points" if known else "unknown with these trials"
+    return " ".join([*said, f"Re-run noise: {told}."])
+
+
+def _pairs(pairs: Sequence[Mapping[str, Json]]) -> Details:
+    clearest = sorted(pairs, key=lambda pair: (pair["p_adjusted"], -abs(pair["difference"] or 0.0)))[:_MOST_PAIRS]
+    which = "All" if len(pairs) <= _MOST_PAIRS else f"The {_MOST_PAIRS} clearest"
+    columns = (
+        Column("Models"),
+        Column("Difference, points", "number"),
+        Column("Interval", "number"),
+        Column("Paired n", "number"),
+        Column("Holm p", "number"),
+        Column("Distinguishable"),
+    )
+    table = Table("Paired differences", columns, tuple(_pair(pair) for pair in clearest))
+    return Details(f"{which} paired differences", (table,))
+
+
+def _pair(pair: Mapping[str, Json]) -> Row:
+    places = max(1, decimals(half_width(pair["lower"], pair["upper"])))
+    is_clear = pair["p_adjusted"] is not None and pair["p_adjusted"] < 1 - pair["confidence"]
+    return Row(
+        (
+            Cell(f"{pair['first']} against {pair['second']}"),
+            Cell(format_points(pair["difference"], places)),
+            Cell(format_points_range(pair["lower"], pair["upper"], places), format_percent(pair["confidence"])),
+            Cell(format_count(pair["n"])),
+            Cell(format_p(pair["p_adjusted"]).removeprefix("p ")),
+            Cell("yes" if is_clear else "no"),
+        )
+    )

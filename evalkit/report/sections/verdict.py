@@ -1,0 +1,77 @@
+"""The verdict: what this run may claim, and the numbers of the whole run."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from evalkit.records import RunResult
+from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
+from evalkit.report.claims import claim_best, claim_detail
+from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money
+from evalkit.report.standings import count_failed, lead_outcomes
+
+__all__ = ["VerdictSection"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSection:
+    """The first section; without a gate its headline is the leaderboard's claim."""
+
+    def build(self, run: RunResult) -> tuple[Block, ...]:
+        """Return the run's line, its verdict and its facts."""
+        is_complete = run.status == "complete"
+        word = "No gate in this run" if is_complete else f"Run {run.status}"
+        detail = claim_detail(run)
+        if not is_complete and run.cells:
+            detail = f"{detail} The run did not end as planned, so the numbers below may change."
+        verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
+        return (Section("verdict", "Verdict", "", (_run_line(run), verdict, _facts(run))),)
+
+
+def _run_line(run: RunResult) -> RunLine:
+    started = datetime.fromisoformat(run.started_at).astimezone(UTC)
+    commit = (run.git or {}).get("commit")
+    codes = (f"run {run.run_id}", *(() if not commit else (f"commit {str(commit)[:7]}",)))
+    return RunLine((run.name, f"{started:%d %B %Y, %H:%M} UTC".lstrip("0")), codes)
+
+
+def _facts(run: RunResult) -> Facts:
+    counts = [lead_outcomes(cell) for cell in run.cells]
+    calls = sum(sum(outcomes.values()) for outcomes in counts)
+    failed = sum(sum(count_failed(outcomes)) for outcomes in counts)
+    models = len({cell.model for cell in run.cells})
+    evaluations = len({cell.evaluation for cell in run.cells})
+    trials = sorted({cell.trials for cell in run.cells})
+    not_scored: Inline = Link(format_count(failed), {"outcome": "failed"}) if failed else "0"
+    return Facts(
+        (
+            Fact("Models, evaluations", f"{models} × {evaluations}"),  # noqa: RUF001  a product
+            Fact("Samples", format_count(_samples(run)), _trials(trials)),
+            Fact("Scored", format_count(calls - failed), f"of {format_count(calls)}"),
+            Fact("Not scored", not_scored),
+            Fact("Cost", format_money(_cost(run))),
+            Fact("Took", _took(run)),
+        )
+    )
+
+
+def _samples(run: RunResult) -> int:
+    """Return how many samples the explorer lists: each evaluation's own."""
+    return sum({cell.evaluation: cell.samples for cell in run.cells}.values())
+
+
+def _trials(trials: list[int]) -> str:
+    if not trials:
+        return ""
+    return "1 trial each" if trials == [1] else f"{' or '.join(str(number) for number in trials)} trials each"
+
+
+def _cost(run: RunResult) -> float | None:
+    known = [cell.cost_usd for cell in run.cells if cell.cost_usd is not None]
+    return sum(known) if run.cells and len(known) == len(run.cells) else None
+
+
+def _took(run: RunResult) -> str:
+    if run.ended_at is None:
+        return NOTHING
+    took = datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)
+    return format_duration(took.total_seconds())

@@ -1,0 +1,126 @@
+"""A run as its report reads it: each model's place, primary metric, failures and spending, best first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from evalkit.records import CellResult, Json, MetricResult, RunResult, ScoreOutcome
+
+__all__ = [
+    "NOTHING_MEASURED",
+    "Spending",
+    "Standing",
+    "State",
+    "count_failed",
+    "first_scorer",
+    "lead_outcomes",
+    "read_standings",
+    "read_state",
+]
+
+NOTHING_MEASURED = frozenset(
+    {
+        ScoreOutcome.INFRA_ERROR,
+        ScoreOutcome.REJECTED,
+        ScoreOutcome.NOT_RUN,
+        ScoreOutcome.SCORER_ERROR,
+        ScoreOutcome.JUDGE_FAILED,
+    }
+)
+"""Outcomes that say nothing about the model; the others are the model's own."""
+
+State = Literal["empty", "one_model", "unpaired", "ahead", "tied"]
+"""What a leaderboard can claim: nothing scored, one model, no test possible, one clear best, or a band of best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a model used over all its cells.
+
+    Cost is None when a cell has no price, or when billed calls did not tell their tokens: `without_usage` of them.
+    """
+
+    cost_usd: float | None
+    cost_per_sample: float | None
+    input_tokens: int
+    output_tokens: int
+    without_usage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A row of the leaderboard with the cell and metric that rank it; both None where the model has no such cell."""
+
+    model: str
+    model_id: str
+    rank: tuple[int, int] | None
+    band: int | None
+    cell: CellResult | None
+    metric: MetricResult | None
+    spending: Spending
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is a score to show."""
+        return self.metric is not None and self.metric.mean is not None
+
+
+def read_standings(run: RunResult) -> tuple[Standing, ...]:
+    """Return the models of a run in leaderboard order."""
+    evaluation, _, scorer = (run.primary or "").rpartition(".")
+    found = {(cell.evaluation, cell.model): cell for cell in run.cells}
+    return tuple(_standing(run, row, found.get((evaluation, row["model"])), scorer) for row in run.leaderboard)
+
+
+def _standing(run: RunResult, row: Mapping[str, Json], cell: CellResult | None, scorer: str) -> Standing:
+    cells = [each for each in run.cells if each.model == row["model"]]
+    return Standing(
+        model=row["model"],
+        model_id=cells[0].model_id if cells else "",
+        rank=None if row["rank"] is None else (row["rank"][0], row["rank"][1]),
+        band=row["band"],
+        cell=cell,
+        metric=None if cell is None else cell.metrics.get(scorer),
+        spending=_spending(cells),
+    )
+
+
+def _spending(cells: list[CellResult]) -> Spending:
+    costs = [cell.cost_usd for cell in cells]
+    total = None if not costs or None in costs else sum(cost for cost in costs if cost is not None)
+    samples = sum(cell.samples for cell in cells)
+    return Spending(
+        cost_usd=total,
+        cost_per_sample=None if total is None or not samples else total / samples,
+        input_tokens=sum(cell.usage.get("prompt_tokens", 0) for cell in cells),
+        output_tokens=sum(cell.usage.get("completion_tokens", 0) for cell in cells),
+        without_usage=sum(cell.usage.get("without_usage", 0) for cell in cells if cell.price_source is not None),
+    )
+
+
+def read_state(run: RunResult) -> State:
+    """Return what the leaderboard can claim."""
+    scored = [row for row in run.leaderboard if row["rank"] is not None]
+    if not scored:
+        return "empty"
+    if len(run.leaderboard) == 1:
+        return "one_model"
+    if all(pair["p_adjusted"] is None or pair["n"] < 2 for pair in run.pairs):  # noqa: PLR2004  a pair of samples
+        return "unpaired"
+    return "ahead" if list(scored[0]["rank"]) == [1, 1] else "tied"
+
+
+def first_scorer(cell: CellResult) -> str:
+    """Return the scorer whose outcomes stand for the cell's, as in the list of samples."""
+    return next(iter(cell.metrics))
+
+
+def lead_outcomes(cell: CellResult) -> Mapping[str, int]:
+    """Return how the scorings of a cell's first scorer ended."""
+    return cell.metrics[first_scorer(cell)].outcomes
+
+
+def count_failed(outcomes: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many scorings failed by the model's own doing, and how many otherwise."""
+    other = sum(outcomes.get(outcome, 0) for outcome in NOTHING_MEASURED)
+    return sum(outcomes.values()) - outcomes.get(ScoreOutcome.SCORED, 0) - other, other
