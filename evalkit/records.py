@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 __all__ = [
-    "MODEL_FAILURES",
     "NOT_ANSWERED",
     "CallKey",
     "CellResult",
@@ -46,9 +45,6 @@ class PredictionOutcome(StrEnum):
 
 NOT_ANSWERED = frozenset(PredictionOutcome) - {PredictionOutcome.OK, PredictionOutcome.TRUNCATED}
 """Outcomes that carry no text to score."""
-
-MODEL_FAILURES = frozenset({PredictionOutcome.REFUSED, PredictionOutcome.FILTERED, PredictionOutcome.TOO_LONG})
-"""Failures that are the model's own; they stand when a run is continued."""
 
 
 class ScoreOutcome(StrEnum):
@@ -121,10 +117,7 @@ class CallKey:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to one model: what is sent, and for which sample, trial and slot.
-
-    `slot` is "" for a candidate or "judge:<scorer>:<vote>". `params` are sent as they are.
-    """
+    """One question to one model; `key.slot` is "" for a candidate or "judge:<scorer>:<vote>"."""
 
     model: str
     messages: tuple[Message, ...]
@@ -276,10 +269,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """One run, field for field as run.json (schema_version 1).
-
-    `pairs` are the leaderboard's paired differences, `tie` the facts of the sentence above it.
-    """
+    """One run, field for field as run.json; `pairs` and `tie` are the leaderboard's paired differences and its tie."""
 
     run_id: str
     name: str

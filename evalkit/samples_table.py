@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from evalkit.codec import encode_json
-from evalkit.journal import JournalReader, StoredResult
+from evalkit.journal_reader import JournalReader, StoredResult
 from evalkit.records import Json, Prediction, RunResult, Sample
 from evalkit.store import RunFolder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from evalkit.errors import StoreError
-from evalkit.journal import JournalReader
+from evalkit.journal_reader import JournalReader
 from evalkit.records import CellResult, Json, RunResult
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "decode_cell", "encode_cell", "write_atomically"]

@@ -1,8 +1,9 @@
 """The few fixtures every test may use; sockets are closed but for loopback."""
 
-import os
+import itertools
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +34,16 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", connect)
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the session's folders of EVALKIT_HOME, one for each test that makes one."""
+    base = tmp_path_factory.mktemp("evalkit-homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Start every test without keys, and with an EVALKIT_HOME of its own."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> None:
+    """Start every test without keys, and with an EVALKIT_HOME of its own, which is made when it is used."""
     for name in _SECRETS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("EVALKIT_HOME", str(tmp_path_factory.mktemp("evalkit-home")))
-    yield
-    assert "EVALKIT_HOME" in os.environ
+    monkeypatch.setenv("EVALKIT_HOME", str(next(_homes)))

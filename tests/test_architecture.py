@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import functools
 import importlib
 import tomllib
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ FLOORS = {
     """,
     "2 seams, and parts that touch one thing": """
         protocols registry prompt templates few_shot choices extract dressing json_compare
-        expressions fields rowfiles journal store folders
+        expressions fields rowfiles journal journal_reader store folders
         aggregate call_columns score_columns leaderboard
         triage chat_* local_* hub recorded_answers scorer_process scorer_worker
     """,
@@ -33,7 +34,7 @@ FLOORS = {
         dataset scoring selftest check plan throttle retry journaled merge
     """,
     "4 what is made of stored runs": "weave_io/* report/*",
-    "5 the conductor and its hands": "engine lanes finish publishing pages samples_table runner",
+    "5 the conductor and its hands": "engine lanes finish garbage publishing pages samples_table runner",
     "6 the library's face": "__init__",
     "6+ the command line": "cli/*",
     "6++ the command line's door": "__main__",
@@ -56,11 +57,16 @@ def short(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").as_posix()
 
 
-def floor_of(name: str) -> int | None:
+def floor_of(name: str) -> int:
+    """Return the place of a file's floor in FLOORS, -1 where none names it."""
     for floor, files in enumerate(FLOORS.values()):
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in files.split()):
             return floor
-    return None
+    return -1
+
+
+def room(name: str) -> str:
+    return name.split("/", maxsplit=1)[0] if "/" in name else ""
 
 
 def module_file(module: str) -> str | None:
@@ -71,8 +77,13 @@ def module_file(module: str) -> str | None:
     return short(place / "__init__.py") if place.is_dir() else short(place.with_suffix(".py"))
 
 
-def imported(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
-    """Yield every import statement with each module it names."""
+@functools.cache
+def imported(tree: ast.AST) -> list[tuple[ast.stmt, str]]:
+    """Return every import statement with each module it names."""
+    return list(_imported(tree))
+
+
+def _imported(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
@@ -83,11 +94,13 @@ def imported(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, whole if (ROOT / whole.replace(".", "/")).with_suffix(".py").exists() else str(node.module)
 
 
+@functools.cache
 def in_functions(tree: ast.AST) -> set[ast.AST]:
     functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return {inner for function in functions for inner in ast.walk(function)}
 
 
+@functools.cache
 def for_types_only(tree: ast.AST) -> set[ast.AST]:
     guards = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
     return {inner for guard in guards for inner in ast.walk(guard)}
@@ -100,17 +113,19 @@ def own_imports(path: Path) -> set[str]:
 IMPORTS = {short(path): own_imports(path) for path in FILES}
 
 
-@pytest.mark.parametrize("name", IMPORTS)
-def test_every_file_stands_on_a_floor_and_imports_only_downwards(name: str) -> None:
-    floor = floor_of(name)
-    assert floor is not None, f"{name}.py has no floor: add it to FLOORS"
-    for other in sorted(IMPORTS[name]):
-        below = floor_of(other)
-        same_room = Path(name).parts[:-1][:1] == Path(other).parts[:-1][:1]
-        assert below is not None, f"{name}.py imports {other}.py, which has no floor"
-        assert below < floor or (below == floor and same_room), (
-            f"{name}.py may not import {other}.py: imports point down"
-        )
+def test_every_file_stands_on_a_floor() -> None:
+    assert [name for name in IMPORTS if floor_of(name) < 0] == [], "give each a floor in FLOORS"
+
+
+def test_imports_point_down() -> None:
+    """A file imports from lower floors, or from its own room on its own floor."""
+    wrong = [
+        f"{name}.py imports {other}.py"
+        for name, others in IMPORTS.items()
+        for other in sorted(others)
+        if not (floor_of(other) < floor_of(name) or (floor_of(other) == floor_of(name) and room(other) == room(name)))
+    ]
+    assert wrong == []
 
 
 def test_every_line_of_the_floors_names_a_file() -> None:
@@ -133,33 +148,33 @@ def test_there_is_no_circle() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_heavy_libraries_are_imported_on_first_use(path: Path) -> None:
-    allowed = {
-        library
-        for pattern, some in HEAVY_AT_THE_TOP.items()
-        if fnmatch.fnmatchcase(short(path), pattern)
-        for library in some
-    }
-    late = in_functions(TREES[path]) | for_types_only(TREES[path])
-    at_the_top = {module.split(".")[0] for node, module in imported(TREES[path]) if node not in late}
-    assert at_the_top & HEAVY <= allowed
+def test_heavy_libraries_are_imported_on_first_use() -> None:
+    wrong: list[str] = []
+    for path in FILES:
+        rooms = [some for pattern, some in HEAVY_AT_THE_TOP.items() if fnmatch.fnmatchcase(short(path), pattern)]
+        late = in_functions(TREES[path]) | for_types_only(TREES[path])
+        at_the_top = {module.split(".")[0] for node, module in imported(TREES[path]) if node not in late}
+        wrong += [f"{short(path)}.py imports {name}" for name in sorted(at_the_top & HEAVY - set().union(*rooms))]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_our_own_modules_are_imported_at_the_top(path: Path) -> None:
+def test_our_own_modules_are_imported_at_the_top() -> None:
     """Only a module that imports weave at its top may be imported late: it is the heavy library that waits."""
-    inside = in_functions(TREES[path])
-    late = {name for node, module in imported(TREES[path]) if node in inside and (name := module_file(module))}
-    assert {name for name in late if not loads_weave(name)} == set()
+    wrong: list[str] = []
+    for path in FILES:
+        inside = in_functions(TREES[path])
+        late = {name for node, module in imported(TREES[path]) if node in inside and (name := module_file(module))}
+        wrong += [f"{short(path)}.py imports {name}.py in a function" for name in sorted(late) if not loads_weave(name)]
+    assert wrong == []
 
 
+@functools.cache
 def loads_weave(name: str) -> bool:
     """Tell whether importing a file imports weave, by itself or through what it imports at its top."""
     tree = TREES[PACKAGE / f"{name}.py"]
-    skipped = in_functions(tree) | for_types_only(tree)
-    modules = [module for node, module in imported(tree) if node not in skipped]
-    ours = [other for module in modules if (other := module_file(module)) and other != name]
+    late = in_functions(tree) | for_types_only(tree)
+    modules = {module for node, module in imported(tree) if node not in late}
+    ours = {other for module in modules if (other := module_file(module)) and other != name}
     return any(module.split(".")[0] == "weave" for module in modules) or any(loads_weave(other) for other in ours)
 
 
@@ -168,41 +183,41 @@ def test_weave_is_known_to_its_own_room_only() -> None:
     assert {name for name in users if not name.startswith("weave_io/") and name != "sources/weave"} == set()
 
 
-@pytest.mark.parametrize("name", IMPORTS)
-def test_what_the_command_line_imports_does_not_bring_weave(name: str) -> None:
-    if name.startswith(("cli/", "config/", "report/")) or "/" not in name:
-        assert not loads_weave(name)
+def test_weave_is_loaded_by_its_own_room_only() -> None:
+    assert [name for name in IMPORTS if room(name) != "weave_io" and loads_weave(name)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_sizes(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= MOST_LINES, f"{lines} lines: split it"
-    for node in ast.walk(TREES[path]):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            size = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert size <= MOST_FUNCTION_LINES, f"{node.name} has {size} lines: split it"
+def test_sizes() -> None:
+    wrong: list[str] = []
+    for path in FILES:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > MOST_LINES:
+            wrong.append(f"{short(path)}.py has {lines} lines")
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                size = (node.end_lineno or node.lineno) - node.lineno + 1
+                wrong += [f"{short(path)}.py: {node.name} has {size} lines"] if size > MOST_FUNCTION_LINES else []
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_names(path: Path) -> None:
-    assert path.stem not in FORBIDDEN, "a name that says what the file is for"
-    assert path.stem.startswith("__") or not path.stem.startswith("_"), "an underscore is for names, not for files"
+def test_names() -> None:
+    """A name says what a file is for; an underscore is for names, not for files."""
+    stems = {short(path): path.stem for path in FILES}
+    hidden = [name for name, stem in stems.items() if stem.startswith("_") and not stem.startswith("__")]
+    assert [name for name, stem in stems.items() if stem in FORBIDDEN] + hidden == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_every_module_says_what_it_is_for_and_what_is_public(path: Path) -> None:
-    tree = TREES[path]
-    assert (ast.get_docstring(tree) or "").strip(), "a module's docstring is its one responsibility"
-    listed = [
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
-    ]
-    has_code = len(tree.body) > 1
-    assert len(listed) == (1 if has_code else 0), "__all__ lists the public names"
-    for names in listed:
-        assert len(set(names)) == len(names)
+def test_every_module_says_what_it_is_for_and_what_is_public() -> None:
+    wrong: list[str] = []
+    for path in FILES:
+        body = TREES[path].body
+        if not (ast.get_docstring(TREES[path]) or "").strip():
+            wrong.append(f"{short(path)}.py has no docstring")
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        listed = sum(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+        if listed != (1 if len(body) > 1 else 0):
+            wrong.append(f"{short(path)}.py does not list its public names in __all__")
+    assert wrong == []
 
 
 def test_the_face_is_its_all() -> None:

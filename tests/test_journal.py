@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from evalkit.codec import decode_prediction, decode_sample, encode_prediction, encode_sample
 from evalkit.errors import StoreError
-from evalkit.journal import Journal, JournalReader
+from evalkit.journal import Journal
+from evalkit.journal_reader import JournalReader
 from evalkit.records import (
     CallKey,
     Failure,

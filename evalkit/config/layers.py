@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalkit.config.interpolate import interpolate
 from evalkit.config.merge import merge_maps, spell_out_models
-from evalkit.config.nodes import Entry, ListNode, MapNode, Node, Place, Scalar, place_of
+from evalkit.config.nodes import Entry, KeyPath, ListNode, MapNode, Node, Place, Scalar, below, place_of
 from evalkit.config.problems import ConfigErrors, Problem, Problems, describe
 from evalkit.config.yaml_nodes import decode_yaml, parse_yaml
 from evalkit.registry import nearest
@@ -77,17 +77,24 @@ class _Reader:
         tree = _parse_file(path, layer)
         under = MapNode({}, tree.place)
         include = tree.get("include")
-        if isinstance(include, ListNode):
-            for index, node in enumerate(include.items):
-                under = merge_maps(under, self._fragment(path, index, node, chain))
+        if include is not None and not isinstance(include, ListNode):
+            self.problems.add(include.place, ("include",), f"must be a list, not {describe(include)}")
+        for where, node in below(tree, "include"):
+            under = merge_maps(under, self._fragment(path, where, node, chain))
         return merge_maps(under, spell_out_models(tree))
 
-    def _fragment(self, path: Path, index: int, node: Node, chain: tuple[Path, ...]) -> MapNode:
-        nothing, where = MapNode({}, node.place), ("include", index)
-        filled = interpolate(node, self.env).node
-        if not (isinstance(filled, Scalar) and isinstance(filled.value, str)) or filled.is_unknown:
+    def _fragment(self, path: Path, where: KeyPath, node: Node, chain: tuple[Path, ...]) -> MapNode:
+        nothing = MapNode({}, node.place)
+        filled = interpolate(node, self.env, str)
+        if not (isinstance(filled.node, Scalar) and isinstance(filled.node.value, str)):
+            is_seen_by_the_schema = len(chain) == 1
+            if not is_seen_by_the_schema:
+                self.problems.add(node.place, where, f"must be text, not {describe(node)}")
             return nothing
-        fragment = Path(os.path.normpath(path.parent / filled.value))
+        if filled.problems:
+            self.problems.extend(replace(problem, path=where) for problem in filled.problems)
+            return nothing
+        fragment = Path(os.path.normpath(path.parent / filled.node.value))
         target = fragment.resolve()
         if target in chain:
             names = " -> ".join(each.name for each in (*chain[chain.index(target) :], target))

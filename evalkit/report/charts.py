@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from evalkit.report.blocks import IntervalChart, IntervalMark
 from evalkit.report.escape import mark_controls, shorten
-from evalkit.report.svg import SENTINELS, axis_ticks, page_axis, render_svg
+from evalkit.report.svg import SENTINELS, axis_ticks, render_svg
 
 if TYPE_CHECKING:
     import altair as alt
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_intervals"]
 
 _AXIS_HEIGHT = 26
+_EDGE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,36 @@ def _draw(chart: IntervalChart, layout: _Layout) -> Markup:
     low, high = _domain(chart.marks)
     height = len(chart.marks) * layout.row + _AXIS_HEIGHT
     scale = alt.Scale(domain=[low, high], range=[layout.left, layout.right], nice=False, zero=False)
-    axis = page_axis(
-        axis_ticks(low, high, layout.ticks), grid=True, format="~%", domain=False, ticks=False, labelPadding=6
-    )
-    x = alt.X("value:Q", scale=scale, axis=axis)
-    rows = [_row(mark, place, layout) for place, mark in enumerate(chart.marks)]
-    data = alt.Data(values=rows)
-    y = alt.Y("y:Q", scale=None, axis=None)
-    frame = alt.Chart(alt.Data(values=[{"value": low}])).mark_point(opacity=0).encode(x=x)
-    layers = [frame, *_marks(data, scale, y), *_texts(data, layout)]
-    drawing = alt.layer(*layers).resolve_scale(x="shared")
+    data = alt.Data(values=[_row(mark, place, layout) for place, mark in enumerate(chart.marks)])
+    ticks = _ticks(_inner(axis_ticks(low, high, layout.ticks), low, high), scale, height)
+    drawing = alt.layer(*ticks, *_marks(data, scale), *_texts(data, layout))
     size, description = (layout.width, height), mark_controls(chart.description)
-    return render_svg(drawing, size, axis_height=_AXIS_HEIGHT, name=layout.name, description=description)
+    return render_svg(drawing, size, name=layout.name, description=description)
 
 
-def _marks(data: "alt.Data", scale: "alt.Scale", y: "alt.Y") -> list["alt.Chart"]:
+def _inner(ticks: Sequence[float], low: float, high: float) -> list[float]:
+    """Return the ticks whose labels stay inside the picture."""
+    return [tick for tick in ticks if _EDGE <= (tick - low) / (high - low) <= 1 - _EDGE]
+
+
+def _ticks(values: Sequence[float], scale: "alt.Scale", height: int) -> list["alt.Chart"]:
+    """Return the grid and its labels; an axis of its own would not survive layers that have none."""
     import altair as alt
 
+    data = alt.Data(values=[{"value": value, "text": f"{100 * value:g}%"} for value in values])
+    x = alt.X("value:Q", scale=scale, axis=None)
+    grid = alt.Chart(data).mark_rule(color=SENTINELS["grid"][0])
+    text = alt.Chart(data).mark_text(align="center", baseline="alphabetic", color=SENTINELS["small"][0])
+    return [
+        grid.encode(x=x, y=alt.value(2), y2=alt.value(height - _AXIS_HEIGHT + 4)),
+        text.encode(x=x, y=alt.value(height - 6), text="text:N"),
+    ]
+
+
+def _marks(data: "alt.Data", scale: "alt.Scale") -> list["alt.Chart"]:
+    import altair as alt
+
+    y = alt.Y("y:Q", scale=None, axis=None)
     colour = alt.Color("colour:N", scale=None)
     span = alt.Chart(data).transform_filter("isValid(datum.worst)")
     interval = alt.Chart(data).transform_filter("isValid(datum.lower)")

@@ -2,7 +2,7 @@
 
 import io
 
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import NOT_ANSWERED, Json, ScoreOutcome
 from evalkit.report.sample_rows import Board, SampleRow
 from evalkit.report.sample_texts import preview

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.schema import OnErrorSpec
-from evalkit.journal import JournalReader, StoredResult
+from evalkit.journal_reader import JournalReader, StoredResult
 from evalkit.records import Json, RunResult, Sample
 from evalkit.score_columns import counts_as
 
@@ -13,7 +13,7 @@ __all__ = ["Board", "EvaluationColumns", "SampleRow", "lay_out", "read_rows"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationColumns:
-    """One evaluation: its dataset, its scorers with the listed one first, and its cells' keys by model."""
+    """One evaluation: its dataset, its scorers (the list shows the first one's scores), its cells' keys by model."""
 
     name: str
     dataset: str
@@ -47,19 +47,16 @@ def lay_out(run: RunResult) -> Board:
     ranked = [row["model"] for row in run.leaderboard]
     models = tuple(dict.fromkeys([*ranked, *(cell["model"] for cell in cells)]))
     names = tuple(dict.fromkeys(cell["evaluation"] for cell in cells))
-    primary = run.primary or run.plan["leaderboard"]["primary"]
-    evaluations = tuple(_columns([cell for cell in cells if cell["evaluation"] == name], primary) for name in names)
+    evaluations = tuple(_columns([cell for cell in cells if cell["evaluation"] == name]) for name in names)
     return Board(models, evaluations, max((cell["trials"] for cell in cells), default=1))
 
 
-def _columns(cells: Sequence[dict[str, Json]], primary: str) -> EvaluationColumns:
+def _columns(cells: Sequence[dict[str, Json]]) -> EvaluationColumns:
     first = cells[0]
-    name = first["evaluation"]
-    listed_first = sorted(first["scorers"], key=lambda scorer: f"{name}.{scorer}" != primary)
     return EvaluationColumns(
-        name=name,
+        name=first["evaluation"],
         dataset=first["dataset"],
-        scorers=tuple(listed_first),
+        scorers=tuple(first["scorers"]),
         cells={cell["model"]: cell["key"] for cell in cells},
         trials=first["trials"],
         counts_as=counts_as(OnErrorSpec.model_validate(first["on_error"])),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import Json, Message, Prediction, Sample, Score
 from evalkit.report.sample_rows import Board, SampleRow
 

@@ -12,7 +12,6 @@ __all__ = [
     "Standing",
     "State",
     "count_failed",
-    "first_scorer",
     "lead_outcomes",
     "read_standings",
     "read_state",
@@ -110,14 +109,10 @@ def read_state(run: RunResult) -> State:
     return "ahead" if list(scored[0]["rank"]) == [1, 1] else "tied"
 
 
-def first_scorer(cell: CellResult) -> str:
-    """Return the scorer whose outcomes stand for the cell's, as in the list of samples."""
-    return next(iter(cell.metrics))
-
-
-def lead_outcomes(cell: CellResult) -> Mapping[str, int]:
-    """Return how the scorings of a cell's first scorer ended."""
-    return cell.metrics[first_scorer(cell)].outcomes
+def lead_outcomes(cell: CellResult, primary: str | None) -> Mapping[str, int]:
+    """Return how the scorings ended that stand for the cell: the primary scorer's, else its first one's."""
+    listed = min(cell.metrics, key=lambda scorer: f"{cell.evaluation}.{scorer}" != primary)
+    return cell.metrics[listed].outcomes
 
 
 def count_failed(outcomes: Mapping[str, int]) -> tuple[int, int]:

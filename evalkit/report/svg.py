@@ -1,14 +1,12 @@
 """An Altair chart as SVG that takes its colours and fonts from the page."""
 
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-if TYPE_CHECKING:
-    import altair as alt
-
-__all__ = ["SENTINELS", "axis_ticks", "page_axis", "render_svg"]
+__all__ = ["SENTINELS", "axis_ticks", "render_svg"]
 
 SENTINELS = {
     "label": ("#0a0001", "t"),
@@ -26,6 +24,7 @@ SENTINELS = {
 
 _CLASSES = dict(SENTINELS.values())
 _KEPT = frozenset({"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "text-anchor", "stroke-width", "dx", "dy"})
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 
@@ -40,40 +39,25 @@ def axis_ticks(low: float, high: float, most: int) -> list[float]:
     return []
 
 
-def page_axis(values: list[float] | None = None, *, grid: bool, **options: Any) -> "alt.Axis":
-    """Return an axis in the page's colours, with labels at `values`."""
-    import altair as alt
-
-    colour, line = SENTINELS["small"][0], SENTINELS["axis"][0]
-    lines = {"gridColor": SENTINELS["grid"][0], "domainColor": line, "tickColor": line}
-    shown = {} if values is None else {"values": values}
-    return alt.Axis(title=None, labelColor=colour, labelFontSize=12, grid=grid, **{**lines, **shown, **options})
-
-
-def render_svg(
-    chart: "alt.LayerChart", size: tuple[int, int], *, axis_height: int, name: str, description: str
-) -> Markup:
-    """Return a chart with classes for colours and nothing of the generator's; `name` is its class.
-
-    `size` is that of the whole picture, of which `axis_height` lies under the plot.
-    """
+def render_svg(chart: Any, size: tuple[int, int], *, name: str, description: str) -> Markup:
+    """Return a chart of `size` with classes for colours and nothing of the generator's; `name` is its class."""
     import vl_convert
 
     width, height = size
-    frame = chart.properties(width=width, height=height - axis_height, padding=0, autosize="none").configure_view(stroke=None)
-    tree = ElementTree.fromstring(vl_convert.vegalite_to_svg(frame.to_dict()))  # noqa: S314  our own chart
+    frame = chart.properties(width=width, height=height, padding=0, autosize="none").configure_view(stroke=None)
+    tree = ET.fromstring(vl_convert.vegalite_to_svg(frame.to_dict()))  # noqa: S314  our own chart
     drawn = "".join(_clean(each) for each in tree if not each.tag.endswith("rect"))
     head = {"class": name, "viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": description}
-    root = ElementTree.tostring(ElementTree.Element("svg", head), encoding="unicode").removesuffix(" />")
+    root = ET.tostring(ET.Element("svg", head), encoding="unicode").removesuffix(" />")
     return Markup(f"{root}>{drawn}</svg>")  # noqa: S704  written by ElementTree, which escapes
 
 
-def _clean(node: ElementTree.Element) -> str:
+def _clean(node: ET.Element) -> str:
     copy = _copy(node)
-    return "" if copy is None else ElementTree.tostring(copy, encoding="unicode")
+    return "" if copy is None else ET.tostring(copy, encoding="unicode")
 
 
-def _copy(node: ElementTree.Element) -> ElementTree.Element | None:
+def _copy(node: ET.Element) -> ET.Element | None:
     """Return the drawn part of a node; None where nothing of it is visible."""
     tag = node.tag.removeprefix(_NAMESPACE)
     children = [copy for copy in map(_copy, node) if copy is not None]
@@ -81,8 +65,12 @@ def _copy(node: ElementTree.Element) -> ElementTree.Element | None:
     found = next((_CLASSES[colour] for colour in colours if colour in _CLASSES), None)
     if not (children if tag == "g" else found):
         return None
-    kept = {key: value for key, value in node.attrib.items() if key in _KEPT}
-    copy = ElementTree.Element(tag, {**kept, **({} if found is None else {"class": found})})
+    kept = {key: _LONG_NUMBER.sub(_round, value) for key, value in node.attrib.items() if key in _KEPT}
+    copy = ET.Element(tag, {**kept, **({} if found is None else {"class": found})})
     copy.text = node.text
     copy.extend(children)
     return copy
+
+
+def _round(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.1f}".removesuffix(".0")

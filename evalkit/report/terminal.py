@@ -2,12 +2,15 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evalkit.records import CellResult, Json, RunResult
+from evalkit.records import RunResult
 from evalkit.report.numbers import (
+    NOTHING,
     decimals,
     format_bounds,
+    format_count,
     format_duration,
     format_money,
     format_of,
@@ -15,6 +18,8 @@ from evalkit.report.numbers import (
     format_tokens,
     half_width,
 )
+from evalkit.report.sections.leaderboard import format_rank
+from evalkit.report.standings import Standing, count_failed, read_standings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,52 +39,59 @@ def print_leaderboard(run: RunResult) -> None:
     """Print the board to stderr, best first, and the sentence that says what it does not decide."""
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH_OF_A_PIPE)
+    console = Console(
+        stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _WIDTH_OF_A_PIPE
+    )
     console.print(_board(run))
     if (sentence := _tie_sentence(run)) is not None:
-        console.print(sentence, markup=False)
+        console.print(sentence)
 
 
 def _board(run: RunResult) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("rank", "model", run.primary or "score", "95%", "n", "not scored", "p50 / p95", "tokens", "cost"):
+    for title in (
+        "rank",
+        "model",
+        run.primary or "score",
+        "interval",
+        "n",
+        "not scored",
+        "p50 / p95",
+        "tokens",
+        "cost",
+    ):
         table.add_column(title, justify="left" if title == "model" else "right", no_wrap=True)
-    for row in run.leaderboard:
-        table.add_row(*_row(run, row))
+    for standing in read_standings(run):
+        table.add_row(*_row(standing))
     return table
 
 
-def _row(run: RunResult, row: Json) -> list[str]:
-    cells = [cell for cell in run.cells if cell.model == row["model"]]
-    evaluation, _, scorer = (run.primary or "").rpartition(".")
-    first = next((cell for cell in cells if cell.evaluation == evaluation), None)
-    rank = "–" if row["rank"] is None else "–".join(str(end) for end in dict.fromkeys(row["rank"]))
-    return [rank, clean_text(row["model"]), *_score(first, scorer), *_usage(cells)]
+def _row(standing: Standing) -> list[str]:
+    spending, cell = standing.spending, standing.cell
+    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+    return [
+        format_rank(standing.rank),
+        clean_text(standing.model),
+        *_score(standing),
+        f"{format_duration(latency.get('p50'))} / {format_duration(latency.get('p95'))}",
+        format_tokens(spending.input_tokens + spending.output_tokens),
+        "unknown" if spending.without_usage else format_money(spending.cost_usd),
+    ]
 
 
-def _score(cell: CellResult | None, scorer: str) -> list[str]:
-    if cell is None:
-        return ["–", "–", "–", "–"]
-    metric = cell.metrics[scorer]
+def _score(standing: Standing) -> list[str]:
+    metric, cell = standing.metric, standing.cell
+    if metric is None or cell is None:
+        return [NOTHING, NOTHING, NOTHING, NOTHING]
     places = decimals(half_width(metric.lower, metric.upper))
-    samples = cell.samples * cell.trials
     return [
         format_percent(metric.mean, places),
         format_bounds(metric.lower, metric.upper, places),
         format_of(metric.n, cell.samples),
-        str(samples - metric.outcomes["scored"]),
+        format_count(sum(count_failed(metric.outcomes))),
     ]
-
-
-def _usage(cells: list[CellResult]) -> list[str]:
-    tokens = sum(cell.usage["total_tokens"] for cell in cells)
-    costs = [cell.cost_usd for cell in cells]
-    known = [cost for cost in costs if cost is not None]
-    latency = cells[0].latency_s if len(cells) == 1 else {}
-    times = f"{format_duration(latency.get('p50'))} / {format_duration(latency.get('p95'))}"
-    return [times, format_tokens(tokens), format_money(sum(known) if len(known) == len(costs) else None)]
 
 
 def _tie_sentence(run: RunResult) -> str | None:

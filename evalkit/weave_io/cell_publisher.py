@@ -10,7 +10,7 @@ from weave.trace.weave_client import WeaveClient
 from weave.utils.ids import generate_id
 
 from evalkit.errors import PublishError
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import Json
 from evalkit.weave_io.current import CURRENT_CELL, CellReplay
 from evalkit.weave_io.evaluation import JournaledEvaluation, JournaledModel

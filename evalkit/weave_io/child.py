@@ -25,6 +25,7 @@ from evalkit.errors import EvalkitError, PublishError
 from evalkit.records import Json, RunResult
 from evalkit.store import RunFolder
 from evalkit.weave_io.child_environment import child_environment
+from evalkit.weave_io.client import open_local_client
 
 if TYPE_CHECKING:
     from weave.trace.weave_client import WeaveClient
@@ -154,7 +155,6 @@ def _open_client(run: RunResult, store: Path | None) -> Generator["WeaveClient"]
 
         yield weave.init(target["project"])
         return
-    from evalkit.weave_io.client import open_local_client
 
     if store is None:
         raise PublishError("the embedded store needs a path; give --store PATH")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import PublishError
+from evalkit.weave_io.local_store import LocalTraceStore
 from evalkit.weave_io.sdk_environment import prepare_environment
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ def open_local_client(store_path: Path, project: str) -> "Generator[WeaveClient]
     from weave.integrations.patch import implicit_patch, register_import_hook, unregister_import_hook
     from weave.trace.context.weave_client_context import get_weave_client
     from weave.trace.weave_client import WeaveClient
-
-    from evalkit.weave_io.local_store import LocalTraceStore
 
     entity, name = split_project(project)
     server = LocalTraceStore(store_path)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import CellResult, Json
 from evalkit.weave_io.summaries import row_facts, row_output, row_score
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from evalkit.journal import ASK_AGAIN, JournalReader, StoredResult
+from evalkit.journal import ASK_AGAIN
+from evalkit.journal_reader import JournalReader, StoredResult
 from evalkit.records import CellResult
 from evalkit.store import decode_cell
 

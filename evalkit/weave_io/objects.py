@@ -8,7 +8,7 @@ from weave.trace.refs import ObjectRef
 from weave.trace.table import Table
 from weave.trace.weave_client import WeaveClient
 
-from evalkit.journal import JournalReader
+from evalkit.journal_reader import JournalReader
 from evalkit.records import Json, Sample
 from evalkit.weave_io.changes import compare_versions, latest_version, read_version
 from evalkit.weave_io.evaluation import JournaledEvaluation, JournaledModel, RecordedScorer, RunFacts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import weave
 from weave.trace.weave_client import WeaveClient
 
-from evalkit.journal import JournalReader
+from evalkit.journal_reader import JournalReader
 from evalkit.records import Json, RunResult
 from evalkit.store import RunFolder
 from evalkit.weave_io.cell_publisher import CellPublisher

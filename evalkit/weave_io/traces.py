@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from weave.trace.weave_client import WeaveClient
 
 from evalkit.digest import digest_text
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import NOT_ANSWERED, Json, Prediction
 from evalkit.weave_io.summaries import valid_text
 

@@ -67,3 +67,16 @@ def test_what_is_wrong_with_fragments_is_told_with_the_rest(tmp_path: Path) -> N
         "empty.yaml:1:1",
         "wrong.yaml:1:7",
     ]
+
+
+def test_an_include_that_cannot_be_named_is_never_passed_over(tmp_path: Path) -> None:
+    assert errors(tmp_path, f"{GOOD}include: ['${{STAGE}}.yaml', 3]\n") == [
+        "config.yaml:5:11: include.0: environment variable STAGE is not set; set it, or write ${STAGE:-default}",
+        "config.yaml:5:28: include.1: must be text, not 3; write it in quotes",
+    ]
+    write(tmp_path, "include: [3]\n", "base.yaml")
+    assert errors(tmp_path, f"{GOOD}include: [base.yaml]\n") == ["base.yaml:1:11: include.0: must be text, not 3"]
+    write(tmp_path, "include: more.yaml\n", "base.yaml")
+    assert errors(tmp_path, f"{GOOD}include: [base.yaml]\n") == [
+        "base.yaml:1:10: include: must be a list, not 'more.yaml'"
+    ]

@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from evalkit.records import Prediction, PredictionOutcome, Sample, Score, ScoreOutcome
+from evalkit.config.schema import OnErrorSpec
+from evalkit.records import Prediction, PredictionOutcome, RunResult, Sample, Score, ScoreOutcome
 from evalkit.report.build import write_report
 from tests.weave_io.run_folders import Judgement, ModelUnderTest, RunSpec, answered, failed, make_run_folder
 
@@ -57,6 +58,12 @@ class _HostileSpec(RunSpec):
     @property
     def rows(self) -> tuple[Sample, ...]:
         return tuple(self._row(position) for position in range(self.samples))
+
+    def run(self, *, complete: bool = True) -> RunResult:
+        run = super().run(complete=complete)
+        for cell in run.plan["cells"]:
+            cell["on_error"] = OnErrorSpec().model_dump()
+        return run
 
     def _row(self, position: int) -> Sample:
         is_hostile = position < len(HOSTILE)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.journal import Journal, JournalReader
+from evalkit.journal import Journal
+from evalkit.journal_reader import JournalReader
 from evalkit.records import CallKey, PredictionOutcome, SampleResult, Score, ScoreOutcome
 from evalkit.store import encode_cell
 from evalkit.weave_io.journal_feed import JournalFeed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.journal import StoredResult
+from evalkit.journal_reader import StoredResult
 from evalkit.records import CallKey, Failure, FailureKind, Prediction, PredictionOutcome, SampleResult, Usage
 from evalkit.weave_io.traces import is_traced
 from tests.weave_io.run_folders import answered, failed

@@ -14,15 +14,17 @@ const detail = {
     if (this.shown === row) return this.enableSteps();
     this.shown = row;
     await this.draw(row);
+    if (this.shown === row) byId("detail").scrollTop = 0;
   },
 
+  /** Draw a sample anew; the button that asked for it keeps the focus. */
   async draw(row) {
     const texts = await store.texts(row);
     if (this.shown !== row) return;
-    const pane = byId("detail");
-    pane.replaceChildren(toolbar(row), facts(row, texts), modelChooser(row), answers(row, texts));
-    pane.scrollTop = 0;
+    const focused = document.activeElement.id;
+    byId("detail").replaceChildren(toolbar(row), facts(row, texts), modelChooser(row), answers(row, texts));
     this.enableSteps();
+    if (document.activeElement.id !== focused) byId(focused)?.focus({ preventScroll: true });
   },
 
   enableSteps() {
@@ -97,7 +99,8 @@ function modelChooser(row) {
       if (!detail.models.delete(model)) detail.models.add(model);
       detail.draw(row);
     };
-    chooser.append(button(oneLine(HEAD.models[model], 40), toggle, { ariaPressed: String(detail.models.has(model)) }));
+    const ariaPressed = String(detail.models.has(model));
+    chooser.append(button(oneLine(HEAD.models[model], 40), toggle, { id: `model-${model}`, ariaPressed }));
   }
   return chooser;
 }

@@ -118,6 +118,7 @@ const explorer = {
     if (filtered >= room) columns[room - 1] = filtered;
     if (String(columns) === String(list.columns)) return;
     list.setColumns(columns);
+    detail.shown = null;
     detail.models = new Set([...(filtered >= room ? [filtered] : []), ...columns].slice(0, MODELS_AT_FIRST));
   },
 

@@ -15,10 +15,12 @@ const store = {
   index: null,
   size: 0,
   chunks: new Map(),
+  rowsById: new Map(),
 
   async open() {
     this.index = await unpack("index");
     this.size = this.index.ids.length;
+    this.rowsById = Map.groupBy(this.index.ids.keys(), (row) => this.index.ids[row]);
   },
 
   /** Read chunk `number`; the chunks used last stay in memory. */
@@ -57,8 +59,6 @@ const store = {
 
   /** Return the rows of the samples named `id`: one for each evaluation that asks it. */
   named(id) {
-    const rows = [];
-    for (let row = this.index.ids.indexOf(id); row >= 0; row = this.index.ids.indexOf(id, row + 1)) rows.push(row);
-    return rows;
+    return this.rowsById.get(id) ?? [];
   },
 };

@@ -23,23 +23,25 @@ class OutcomesSection:
             return ()
         total: Counter[str] = Counter()
         for cell in run.cells:
-            total.update(lead_outcomes(cell))
+            total.update(lead_outcomes(cell, run.primary))
         shown = [str(each) for each in ScoreOutcome if each is ScoreOutcome.SCORED or total[each]]
-        blocks: list[Block] = [Paragraph((_sentence(run.cells, total),), "lead")]
+        blocks: list[Block] = [Paragraph((_sentence(run, total),), "lead")]
         if len(shown) > 1:
             blocks.append(OutcomeStrip({outcome: total[outcome] for outcome in shown}))
-        blocks += [_table(run, shown), Paragraph((_note(run),), "note")]
+        blocks.append(_table(run, shown))
+        if len(shown) > 1:
+            blocks.append(Paragraph((_note(run),), "note"))
         return (Section("outcomes", "Outcomes", "Outcomes", tuple(blocks)),)
 
 
-def _sentence(cells: Sequence[CellResult], total: Mapping[str, int]) -> str:
+def _sentence(run: RunResult, total: Mapping[str, int]) -> str:
     calls, scored = sum(total.values()), total[ScoreOutcome.SCORED]
     if scored == calls:
         return f"All {format_count(calls)} predictions were scored."
     failed: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for cell in cells:
-        outcomes = lead_outcomes(cell)
+    for cell in run.cells:
+        outcomes = lead_outcomes(cell, run.primary)
         asked[cell.model] += sum(outcomes.values())
         failed[cell.model] += sum(outcomes.values()) - outcomes.get(ScoreOutcome.SCORED, 0)
     said = f"{format_count(scored)} of {format_count(calls)} predictions were scored."
@@ -60,18 +62,18 @@ def _table(run: RunResult, shown: Sequence[str]) -> Table:
         Column("Share not scored"),
     )
     order = {standing.model: place for place, standing in enumerate(read_standings(run))}
-    worst = max(_share(cell) for cell in run.cells)
+    worst = max(_share(run, cell) for cell in run.cells)
     rows: list[Row] = []
     for evaluation in dict.fromkeys(cell.evaluation for cell in run.cells):
         rows.append(Row((Cell(evaluation),), is_group=True))
         cells = [cell for cell in run.cells if cell.evaluation == evaluation]
         cells.sort(key=lambda cell: order.get(cell.model, len(order)))
-        rows += [_row(cell, shown, worst, has_truncated=has_truncated) for cell in cells]
+        rows += [_row(run, cell, shown, worst, has_truncated=has_truncated) for cell in cells]
     return Table("Outcomes by evaluation and model", columns, tuple(rows), style="outcomes")
 
 
-def _row(cell: CellResult, shown: Sequence[str], worst: float, *, has_truncated: bool) -> Row:
-    outcomes, share = lead_outcomes(cell), _share(cell)
+def _row(run: RunResult, cell: CellResult, shown: Sequence[str], worst: float, *, has_truncated: bool) -> Row:
+    outcomes, share = lead_outcomes(cell, run.primary), _share(run, cell)
     failed = {name: outcomes[name] for name in shown if name != ScoreOutcome.SCORED and outcomes[name]}
     counts = [_count(cell, outcome, outcomes.get(outcome, 0)) for outcome in shown]
     if has_truncated:
@@ -92,8 +94,8 @@ def _count(cell: CellResult, outcome: str, number: int) -> Cell:
     return Cell(Link(format_count(number), {"eval": cell.evaluation, "model": cell.model, "outcome": outcome}))
 
 
-def _share(cell: CellResult) -> float:
-    outcomes = lead_outcomes(cell)
+def _share(run: RunResult, cell: CellResult) -> float:
+    outcomes = lead_outcomes(cell, run.primary)
     total = sum(outcomes.values())
     return 0.0 if not total else 1 - outcomes.get(ScoreOutcome.SCORED, 0) / total
 
@@ -112,7 +114,7 @@ def _note(run: RunResult) -> str:
         said.append("What counts as 0 differs by evaluation: see on_error under Provenance.")
     scorers = {cell.evaluation: len(cell.metrics) for cell in run.cells}
     if any(number > 1 for number in scorers.values()):
-        said.append("Counted by each evaluation's first scorer.")
+        said.append("Counted by the primary scorer, else by the evaluation's first one.")
     return " ".join(said)
 
 

@@ -7,7 +7,7 @@ from evalkit.records import RunResult
 from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
 from evalkit.report.claims import claim_best, claim_detail
 from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money
-from evalkit.report.standings import count_failed, lead_outcomes
+from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
 
 __all__ = ["VerdictSection"]
 
@@ -21,7 +21,7 @@ class VerdictSection:
         is_complete = run.status == "complete"
         word = "No gate in this run" if is_complete else f"Run {run.status}"
         detail = claim_detail(run)
-        if not is_complete and run.cells:
+        if not is_complete and read_state(run) != "empty":
             detail = f"{detail} The run did not end as planned, so the numbers below may change."
         verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
         return (Section("verdict", "Verdict", "", (_run_line(run), verdict, _facts(run))),)
@@ -35,7 +35,7 @@ def _run_line(run: RunResult) -> RunLine:
 
 
 def _facts(run: RunResult) -> Facts:
-    counts = [lead_outcomes(cell) for cell in run.cells]
+    counts = [lead_outcomes(cell, run.primary) for cell in run.cells]
     calls = sum(sum(outcomes.values()) for outcomes in counts)
     failed = sum(sum(count_failed(outcomes)) for outcomes in counts)
     models = len({cell.model for cell in run.cells})
@@ -48,7 +48,7 @@ def _facts(run: RunResult) -> Facts:
             Fact("Samples", format_count(_samples(run)), _trials(trials)),
             Fact("Scored", format_count(calls - failed), f"of {format_count(calls)}"),
             Fact("Not scored", not_scored),
-            Fact("Cost", format_money(_cost(run))),
+            Fact("Cost", _cost(run)),
             Fact("Took", _took(run)),
         )
     )
@@ -65,9 +65,12 @@ def _trials(trials: list[int]) -> str:
     return "1 trial each" if trials == [1] else f"{' or '.join(str(number) for number in trials)} trials each"
 
 
-def _cost(run: RunResult) -> float | None:
-    known = [cell.cost_usd for cell in run.cells if cell.cost_usd is not None]
-    return sum(known) if run.cells and len(known) == len(run.cells) else None
+def _cost(run: RunResult) -> str:
+    spent = [standing.spending for standing in read_standings(run)]
+    known = [each.cost_usd for each in spent if each.cost_usd is not None]
+    if len(known) < len(spent) and all(each.cost_usd is not None or each.without_usage for each in spent):
+        return "unknown"
+    return format_money(sum(known) if spent and len(known) == len(spent) else None)
 
 
 def _took(run: RunResult) -> str:

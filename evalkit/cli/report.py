@@ -1,0 +1,28 @@
+"""`evalkit report`: the page, the summary and the table of samples of a stored run."""
+
+from pathlib import Path
+
+import click
+
+from evalkit.errors import ExitCode
+from evalkit.folders import find_run
+from evalkit.report.build import write_report
+from evalkit.samples_table import write_samples
+
+__all__ = ["command"]
+
+
+@click.command("report", help="Build the report of a stored run again: report.html, summary.md and samples.parquet.")
+@click.argument("run")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders are.")
+def command(run: str, *, reports: Path) -> int:
+    """Make the files that the run's config asks for and print their paths."""
+    folder = find_run(run, reports)
+    made: list[Path] = []
+    if folder.load().config.get("report", {}).get("parquet", True):
+        write_samples(folder)
+        made.append(folder.path / "samples.parquet")
+    made += write_report(folder)
+    for path in made:
+        click.echo(path)
+    return ExitCode.DONE

@@ -1,0 +1,105 @@
+"""A report as one self-contained page: complete without scripts, nothing loaded from anywhere."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from evalkit.records import RunResult
+from evalkit.report.assets import load_script, load_style
+from evalkit.report.blocks import IntervalChart, ScatterChart, Section
+from evalkit.report.charts import draw_intervals
+from evalkit.report.escape import escape_text
+from evalkit.report.pack import SAMPLES_SECTION, PackedSamples
+from evalkit.report.scatter import draw_scatter
+from evalkit.report.svg import axis_ticks
+
+__all__ = ["GLYPHS", "render_html", "sample_address"]
+
+GLYPHS = {"FAIL": "✕", "PASS": "✓", "INCONCLUSIVE": "?", "NONE": "\u2013"}
+"""The sign beside a verdict's word."""
+
+_COLOURS = {
+    "filtered": "refused",
+    "too_long": "refused",
+    "rejected": "infra_error",
+    "not_run": "infra_error",
+}
+_MOST_TICKS = 5
+_EDGE = 0.03
+
+
+def render_html(run: RunResult, sections: tuple[Section, ...], packed: PackedSamples) -> str:
+    """Return the page of a report; the same run gives the same bytes."""
+    script = load_script()
+    page = _template().render(
+        run=run,
+        sections=sections,
+        note=packed.note,
+        policy=_policy(script),
+        style=Markup(load_style()),  # noqa: S704  our own file
+        samples_section=Markup(SAMPLES_SECTION),  # noqa: S704  our own file
+        tags=Markup(packed.tags),  # noqa: S704  escaped where it is packed
+        script=Markup(script),  # noqa: S704  our own files
+    )
+    return page.strip() + "\n"
+
+
+def sample_address(filters: Mapping[str, str]) -> str:
+    """Return the address of the samples that `filters` choose."""
+    plain = {name: value.encode("utf-8", "replace").decode() for name, value in filters.items()}
+    return f"#samples?{urlencode(plain)}"
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, finalize=escape_text, undefined=StrictUndefined)
+    names: dict[str, Callable[..., Any]] = {
+        "address": sample_address,
+        "colour": lambda outcome: _COLOURS.get(outcome, outcome),
+        "draw": _draw,
+        "glyph": GLYPHS.__getitem__,
+        "is_inside": _is_inside,
+        "kind": lambda block: type(block).__name__,
+        "place": _place,
+        "span": _span,
+        "ticks": lambda axis: axis_ticks(*axis, _MOST_TICKS),
+    }
+    environment.globals.update(names)
+    source = (files("evalkit.report.assets") / "page.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+def _draw(chart: IntervalChart | ScatterChart) -> tuple[Markup, Markup]:
+    return draw_intervals(chart) if isinstance(chart, IntervalChart) else draw_scatter(chart)
+
+
+def _is_inside(value: float, axis: tuple[float, float]) -> bool:
+    return _EDGE < _share(value, axis) < 1 - _EDGE
+
+
+def _place(value: float, axis: tuple[float, float]) -> str:
+    return f"{100 * _share(value, axis):.2f}%"
+
+
+def _span(low: float, high: float, axis: tuple[float, float]) -> str:
+    return f"{100 * (_share(high, axis) - _share(low, axis)):.2f}%"
+
+
+def _share(value: float, axis: tuple[float, float]) -> float:
+    low, high = axis
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,128 @@
+"""A report as a short summary for pull requests and job pages: the same blocks, no image, no HTML."""
+
+import re
+from collections.abc import Sequence
+
+from evalkit.records import RunResult
+from evalkit.report.blocks import (
+    Block,
+    Cell,
+    Facts,
+    Inline,
+    IntervalCell,
+    Paragraph,
+    Row,
+    Section,
+    StripCell,
+    Table,
+    Verdict,
+)
+from evalkit.report.escape import mark_controls, shorten
+from evalkit.report.html import GLYPHS
+
+__all__ = ["escape_markdown", "render_markdown"]
+
+_MOST_LINES = 60
+_MOST_ROWS = 10
+_MOST_CHARACTERS = 120
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
+    """Return the summary, at most 60 lines, cut from the bottom and never the verdict."""
+    found = {section.id: section.blocks for section in sections}
+    lines = [*_verdict(found["verdict"]), *_leaderboard(found.get("leaderboard", ()))]
+    lines += _outcomes(found.get("outcomes", ()))
+    last = ["", _run_line(run), "", "Every sample: `report.html`, beside this file."]
+    return "\n".join([*lines[: _MOST_LINES - len(last)], *last]) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    """Return untrusted text on one line, with nothing in it that Markdown or HTML would act on."""
+    plain = " ".join(mark_controls(text).split())
+    return _SPECIAL.sub(r"\\\1", shorten(plain, _MOST_CHARACTERS)).replace("&", "&amp;").replace("@", "&#64;")
+
+
+def _verdict(blocks: Sequence[Block]) -> list[str]:
+    lines: list[str] = []
+    for block in blocks:
+        if isinstance(block, Verdict):
+            lines += [f"### {GLYPHS[block.kind]} {block.word}", ""]
+            lines += [f"**{_sentence(block.headline)}** {_sentence(block.detail)}", ""]
+        if isinstance(block, Facts):
+            facts = [f"{fact.term.lower()} {_text(fact.value)} {fact.second}".strip() for fact in block.facts]
+            lines += [_sentence("; ".join(facts) + "."), ""]
+    return lines
+
+
+def _leaderboard(blocks: Sequence[Block]) -> list[str]:
+    lines: list[str] = []
+    for block in blocks:
+        if isinstance(block, Paragraph) and block.role == "tie":
+            lines += [_sentence("".join(_text(part) for part in block.parts)), ""]
+        if isinstance(block, Table):
+            lines += [*_table(block, block.rows[:_MOST_ROWS])]
+            if len(block.rows) > _MOST_ROWS:
+                lines += ["", f"and {len(block.rows) - _MOST_ROWS} more"]
+    return lines
+
+
+def _outcomes(blocks: Sequence[Block]) -> list[str]:
+    """Return how scorings ended, of the cells that were not scored in full."""
+    lines: list[str] = []
+    for block in blocks:
+        if not isinstance(block, Table):
+            continue
+        rows: list[Row] = []
+        evaluation = ""
+        for row in block.rows:
+            if row.is_group:
+                evaluation = _cell(row.cells[0])
+            elif isinstance(row.cells[-1], StripCell) and row.cells[-1].counts:
+                name = Cell(f"{evaluation}, {_cell(row.cells[0])}")
+                rows.append(Row((name, *row.cells[1:])))
+        if rows:
+            lines += ["", "Not every prediction was scored:", "", *_table(block, rows[:_MOST_ROWS])]
+            if len(rows) > _MOST_ROWS:
+                lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
+    return lines
+
+
+def _table(table: Table, rows: Sequence[Row]) -> list[str]:
+    """Return the columns that hold text; what is drawn stays out."""
+    kept = [place for place, _ in enumerate(table.columns) if all(_is_text(row, place) for row in rows)]
+    columns = [table.columns[place] for place in kept]
+    return [
+        f"| {' | '.join(escape_markdown(column.title) for column in columns)} |",
+        f"| {' | '.join('---:' if column.holds == 'number' else '---' for column in columns)} |",
+        *(f"| {' | '.join(escape_markdown(_cell(row.cells[place])) for place in kept)} |" for row in rows),
+    ]
+
+
+def _is_text(row: Row, place: int) -> bool:
+    return isinstance(row.cells[place], Cell)
+
+
+def _cell(cell: Cell | IntervalCell | StripCell) -> str:
+    if not isinstance(cell, Cell):
+        return ""
+    return _text(cell.text) if not cell.second or cell.is_second_code else f"{_text(cell.text)} ({cell.second})"
+
+
+def _text(part: Inline) -> str:
+    return part if isinstance(part, str) else part.text
+
+
+def _sentence(text: str) -> str:
+    return " ".join(_SPECIAL.sub(r"\\\1", mark_controls(text)).split())
+
+
+def _run_line(run: RunResult) -> str:
+    commit = (run.git or {}).get("commit")
+    parts = [
+        f"run `{run.run_id}`",
+        *(() if not commit else (f"commit `{str(commit)[:7]}`",)),
+        f"plan `{run.plan_digest[:12]}`",
+    ]
+    digests = [f"{escape_markdown(name)} `{str(facts['digest'])[:12]}`" for name, facts in run.datasets.items()]
+    return ", ".join([*parts, *digests[:5]])
