@@ -11,7 +11,7 @@ from evalkit.config.problems import ConfigErrors, Problem
 from evalkit.config.schema import Config, EvaluationSpec, FewShotSpec, PromptSpec
 from evalkit.dataset import Dataset
 from evalkit.errors import ConfigError
-from evalkit.prompt import PromptTemplate, select_shots
+from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.records import Sample
 from evalkit.registry import Registry
 from evalkit.scoring import bind_scorer
@@ -123,10 +123,12 @@ class _Evaluation:
     def _rendered(
         self, template: PromptTemplate, few_shot: FewShotSpec | None, pool: Sequence[Sample]
     ) -> Iterator[_Finding]:
-        first, failed = "", 0
+        prompt, first, failed = self.evaluation.prompt, "", 0
+        shuffled = isinstance(prompt, PromptSpec) and prompt.shuffle_choices
         for sample in self.samples:
             try:
-                template.render(sample, () if few_shot is None else select_shots(few_shot, pool, sample))
+                shown = present_choices(sample, shuffle=shuffled, seed=self.config.run.seed)
+                template.render(shown, () if few_shot is None else select_shots(few_shot, pool, shown))
             except ConfigError as error:
                 first, failed = first or _bare(error), failed + 1
         if failed:

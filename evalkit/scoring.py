@@ -135,7 +135,8 @@ async def _attempt(
         score = await bound.scorer.score(sample, prediction if is_text else replace(prediction, text=answer))
         value = score.value
         if bound.kind == "binary" and value not in _BINARY:
-            raise ValueError(f"a scorer that says it is binary gave {value}; only 0 and 1 are")
+            reason = f"it says that it is binary and gave {value}; only 0 and 1 are"
+            return Score(None, reason, ScoreOutcome.SCORER_ERROR)
         if bound.negate and value is not None:
             value = 1.0 - value
         shown = score.answer if score.answer is not None or is_text else answer

@@ -42,8 +42,8 @@ class RunFolder:
             StoreError: it is missing, broken, or of another schema version.
         """
         try:
-            text = self.run_json.read_text(encoding="utf-8")
-            version = json.loads(text).get("schema_version")
+            plain = json.loads(self.run_json.read_text(encoding="utf-8"))
+            version = plain.get("schema_version")
         except FileNotFoundError:
             raise StoreError(
                 f"{self.path}: no run.json there; name a run folder, such as reports/<name>/<run>"
@@ -53,7 +53,7 @@ class RunFolder:
         if version != SCHEMA_VERSION:
             raise StoreError(f"{self.run_json}: schema_version {version}; this evalkit reads {SCHEMA_VERSION}")
         try:
-            return _run_adapter().validate_json(text)
+            return _run_adapter().validate_python(plain)  # from Python: JSON's own reader refuses lone surrogates
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

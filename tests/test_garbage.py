@@ -9,9 +9,14 @@ from evalkit.garbage import rare_collections
 
 def test_the_collector_is_restored() -> None:
     before = gc.get_threshold()
-    with pytest.raises(RuntimeError), rare_collections():
-        assert gc.get_threshold() > before
-        assert gc.isenabled()
-        raise RuntimeError
+
+    def work() -> None:
+        with rare_collections():
+            assert gc.get_threshold() > before
+            assert gc.isenabled()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0

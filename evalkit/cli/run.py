@@ -1,6 +1,7 @@
 """`evalkit run`: plan, ask, score, report, publish."""
 
 import asyncio
+import dataclasses
 import fnmatch
 import os
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from evalkit.check import check_bindings
+from evalkit.check import check_bindings, check_scorers
 from evalkit.cli.progress import watch_progress
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
@@ -81,7 +82,11 @@ def load_plan(
     limit: int | None = None,
     trials: int | None = None,
 ) -> Plan:
-    """Read a config and its datasets, check one against the other, and return the plan; warnings go to stderr."""
+    """Read a config and its datasets, check each against the other, and return the plan; warnings go to stderr.
+
+    Raises:
+        ConfigError: something does not fit, or a scorer fails its self-test on the targets it is to judge.
+    """
     loaded = load_config(path, profile=profile, overrides=overrides, env=os.environ)
     config = narrow(loaded.config, models=models, evaluations=evaluations, limit=limit, trials=trials)
     base_dir = loaded.path.parent
@@ -89,8 +94,11 @@ def load_plan(
         name: load_dataset(name, spec, base_dir=base_dir, group_by=config.stats.group_by)
         for name, spec in config.datasets.items()
     }
-    for warning in (*loaded.warnings, *check_bindings(config, datasets)):
+    for warning in (*loaded.warnings, *check_bindings(dataclasses.replace(loaded, config=config), datasets)):
         click.echo(f"warning: {warning}", err=True)
+    tested = check_scorers(config, datasets, base_dir)
+    if unfit := [f"scorers.{name}: self-test: {line}" for name, report in tested.items() for line in report.failures]:
+        raise ConfigError("\n".join(unfit))
     return make_plan(config, datasets, base_dir=base_dir, profile=profile)
 
 

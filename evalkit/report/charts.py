@@ -102,7 +102,7 @@ def _texts(data: "alt.Data", layout: _Layout) -> list["alt.Chart"]:
     import altair as alt
 
     y = alt.Y("text_y:Q", scale=None, axis=None)
-    placed = (
+    placed: tuple[tuple[str, str, int, Any], ...] = (
         ("label", "label", layout.label_at, "left"),
         ("value", "value_text", layout.value_at, "right"),
         ("small", "small", layout.bounds_at, "right"),

@@ -70,14 +70,14 @@ def _template() -> Template:
     environment = Environment(autoescape=True, finalize=escape_text, undefined=StrictUndefined)
     names: dict[str, Callable[..., Any]] = {
         "address": sample_address,
-        "colour": lambda outcome: _COLOURS.get(outcome, outcome),
+        "colour": _colour,
         "draw": _draw,
         "glyph": GLYPHS.__getitem__,
         "is_inside": _is_inside,
-        "kind": lambda block: type(block).__name__,
+        "kind": _kind,
         "place": _place,
         "span": _span,
-        "ticks": lambda axis: axis_ticks(*axis, _MOST_TICKS),
+        "ticks": _ticks,
     }
     environment.globals.update(names)
     source = (files("evalkit.report.assets") / "page.html.j2").read_text(encoding="utf-8")
@@ -86,6 +86,18 @@ def _template() -> Template:
 
 def _draw(chart: IntervalChart | ScatterChart) -> tuple[Markup, Markup]:
     return draw_intervals(chart) if isinstance(chart, IntervalChart) else draw_scatter(chart)
+
+
+def _colour(outcome: str) -> str:
+    return _COLOURS.get(outcome, outcome)
+
+
+def _kind(block: object) -> str:
+    return type(block).__name__
+
+
+def _ticks(axis: tuple[float, float] | None) -> list[float]:
+    return [] if axis is None else axis_ticks(*axis, _MOST_TICKS)
 
 
 def _is_inside(value: float, axis: tuple[float, float]) -> bool:

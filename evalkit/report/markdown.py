@@ -39,8 +39,7 @@ def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return untrusted text on one line, with nothing in it that Markdown or HTML would act on."""
-    plain = " ".join(mark_controls(text).split())
-    return _SPECIAL.sub(r"\\\1", shorten(plain, _MOST_CHARACTERS)).replace("&", "&amp;").replace("@", "&#64;")
+    return _sentence(shorten(" ".join(text.split()), _MOST_CHARACTERS))
 
 
 def _verdict(blocks: Sequence[Block]) -> list[str]:
@@ -114,7 +113,8 @@ def _text(part: Inline) -> str:
 
 
 def _sentence(text: str) -> str:
-    return " ".join(_SPECIAL.sub(r"\\\1", mark_controls(text)).split())
+    escaped = _SPECIAL.sub(r"\\\1", mark_controls(text)).replace("&", "&amp;").replace("@", "&#64;")
+    return " ".join(escaped.split())
 
 
 def _run_line(run: RunResult) -> str:

@@ -69,7 +69,7 @@ def _draw(chart: ScatterChart, frame: _Frame) -> Markup:
 
 
 def _axes(frame: _Frame) -> list["alt.Chart"]:
-    levels = [
+    levels: list[dict[str, Any]] = [
         {"x": frame.left, "x2": frame.right, "y": frame.y(value), "y2": frame.y(value), "text": f"{100 * value:g}%"}
         for value in axis_ticks(*frame.level, 6)
     ]

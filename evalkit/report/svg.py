@@ -1,5 +1,6 @@
 """An Altair chart as SVG that takes its colours and fonts from the page."""
 
+import math
 import re
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -26,14 +27,15 @@ _CLASSES = dict(SENTINELS.values())
 _KEPT = frozenset({"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "text-anchor", "stroke-width", "dx", "dy"})
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
+_NOISE = 1e-9
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 
 
 def axis_ticks(low: float, high: float, most: int) -> list[float]:
     """Return at most `most` round values within [low, high]."""
     for step in _STEPS:
-        first = -int(-low / step // 1) if low % step < 1e-9 else int(low / step) + 1  # noqa: PLR2004  rounding noise
-        ticks = [round(step * place, 6) for place in range(first, int(high / step + 1e-9) + 1)]
+        first = math.ceil(low / step - _NOISE)
+        ticks = [round(step * place, 6) for place in range(first, math.floor(high / step + _NOISE) + 1)]
         if len(ticks) <= most:
             return ticks
     return []

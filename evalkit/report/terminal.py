@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from evalkit.records import RunResult
+from evalkit.report.escape import shorten
 from evalkit.report.numbers import (
     NOTHING,
     decimals,
@@ -28,6 +29,7 @@ __all__ = ["clean_text", "print_leaderboard"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _WIDTH_OF_A_PIPE = 140
+_LABEL_LENGTH = 48
 
 
 def clean_text(text: str) -> str:
@@ -73,7 +75,7 @@ def _row(standing: Standing) -> list[str]:
     latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
     return [
         format_rank(standing.rank),
-        clean_text(standing.model),
+        _label(standing.model),
         *_score(standing),
         f"{format_duration(latency.get('p50'))} / {format_duration(latency.get('p95'))}",
         format_tokens(spending.input_tokens + spending.output_tokens),
@@ -94,8 +96,12 @@ def _score(standing: Standing) -> list[str]:
     ]
 
 
+def _label(model: str) -> str:
+    return shorten(" ".join(clean_text(model).split()), _LABEL_LENGTH)
+
+
 def _tie_sentence(run: RunResult) -> str | None:
-    models = [] if run.tie is None else [clean_text(model) for model in run.tie["models"]]
+    models = [] if run.tie is None else [_label(model) for model in run.tie["models"]]
     if len(models) < 2:  # noqa: PLR2004  one model ties with nobody
         return None
     named = f"{', '.join(models[:-1])} and {models[-1]}" if len(models) <= 4 else f"{len(models)} models"  # noqa: PLR2004

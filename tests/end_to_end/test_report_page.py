@@ -237,6 +237,9 @@ def test_the_address_leads_back_to_filters_and_sample(opened: Opened) -> None:
     assert page.url.endswith("#samples")
 
 
+@pytest.mark.parametrize(
+    "opened", [{"viewport": {"width": width, "height": 800}} for width in (360, 1440)], indirect=True
+)
 def test_an_unknown_sample_is_said_in_words(opened: Opened) -> None:
     opened.go(id="nobody")
     expect(opened.page.locator("#count")).to_contain_text("no sample is named “nobody”")

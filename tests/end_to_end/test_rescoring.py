@@ -47,11 +47,16 @@ def test_gsm8k_agrees_with_every_published_verdict(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(done.folder / "samples.parquet", columns=["model", "input", "value"]).to_pylist()
-    scores = {(row["model"], row["input"]): row["value"] for row in rows}
+    rows = pq.read_table(
+        done.folder / "samples.parquet", columns=["model", "input", "value", "score_outcome"]
+    ).to_pylist()
+    assert {row["score_outcome"] for row in rows} <= {"scored", "no_answer"}
+    scores = {(row["model"], row["input"]): row["value"] or 0.0 for row in rows}
+    means = {cell["model"]: cell["metrics"]["numeric"]["mean"] for cell in done.run["cells"]}
     for system in SYSTEMS:
         agreed = sum(scores[system, row["question"]] == float(row[system]["is_correct"]) for row in published)
         assert agreed == len(published) == 1319
+        assert means[system] == sum(row[system]["is_correct"] for row in published) / 1319
 
 
 @pytest.mark.timeout(200)

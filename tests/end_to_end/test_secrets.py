@@ -48,7 +48,7 @@ def test_exported_keys_go_to_no_other_endpoint(tmp_path: Path) -> None:
 
 
 def test_a_key_reaches_its_endpoint_and_no_file(tmp_path: Path) -> None:
-    echo = f"Incorrect API key provided: {CANARY}"
+    echo = f"this prompt was refused; the request came with {CANARY}"
     with FakeEndpoint(api_key=CANARY, replies={"q1": [{"status": 400, "body": {"error": {"message": echo}}}]}) as mine:
         config(tmp_path, {"base_url": mine.url, "api_key_env": "MY_KEY"})
         done = evalkit("run", "config.yaml", cwd=tmp_path, env={"MY_KEY": CANARY})

@@ -10,7 +10,7 @@ from evalkit.report.numbers import NOTHING
 from evalkit.report.terminal import clean_text, print_leaderboard
 from tests.weave_io.run_folders import ModelUnderTest, RunSpec, make_run_folder
 
-LABELS = ("Plain", "Closing [/]", "[red]Red[/red]", "Turned \u202eleba\x1b[31m")
+LABELS = ("Plain", "Closing [/]", "[red]Red[/red]", "Turned \u202eleba\x1b[31m", "W" * 300)
 
 
 @pytest.fixture
@@ -28,6 +28,15 @@ def test_labels_stand_as_they_are(run: RunResult, capsys: pytest.CaptureFixture[
     assert "[red]Red[/red]" in printed.err
     assert "are not distinguishable from the best at n = 6." in printed.err
     assert not set("\u202e\x1b") & set(printed.err)
+
+
+def test_a_long_label_leaves_room_for_every_column(run: RunResult, capsys: pytest.CaptureFixture[str]) -> None:
+    print_leaderboard(run)
+    head, *rows = capsys.readouterr().err.splitlines()
+    assert head.split()[:3] == ["rank", "model", "qa.exact"]
+    (long,) = [row for row in rows[: len(LABELS)] if "WWWW" in row]
+    assert long.endswith("no price")
+    assert "W…" in long
 
 
 def test_a_model_without_a_score_has_dashes(run: RunResult, capsys: pytest.CaptureFixture[str]) -> None:

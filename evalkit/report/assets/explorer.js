@@ -67,8 +67,9 @@ const explorer = {
     const row = names ? findSample(wanted) : undefined;
     writeFilters(wanted);
     byId(names ? "explorer" : "samples").scrollIntoView({ behavior: "instant" });
+    byId("explorer").classList.remove("open");
     await this.apply(row);
-    if (names && list.rows[list.selected] === row) this.showDetail();
+    if (row !== undefined && list.rows[list.selected] === row) this.showDetail();
     else if (names) {
       const why = row === undefined ? "no sample is named" : "these filters leave out";
       say(`${byId("count").textContent}; ${why} “${oneLine(wanted.id, ID_LENGTH)}”`);

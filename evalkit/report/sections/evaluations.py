@@ -147,7 +147,7 @@ def _slices(cells: Sequence[CellResult], scorer: str) -> Table:
         )
         for key, value in pairs[:_MOST_SLICES]
     )
-    notes = ["By slice, exploratory: intervals are not adjusted for the number of slices."]
+    notes = [f"{evaluation}.{scorer} by slice, exploratory: intervals are not adjusted for the number of slices."]
     if len(cells) > len(shown):
         notes.append(f"The first {len(shown)} of {len(cells)} models.")
     if len(pairs) > len(rows):

@@ -67,12 +67,12 @@ def format_rank(rank: tuple[int, int] | None) -> str:
     return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}{NOTHING}{rank[1]}"
 
 
-def fit_axis(cells: Sequence[IntervalCell]) -> tuple[float, float]:
-    """Return the part of [0, 1] that holds every mark with some room."""
+def fit_axis(cells: Sequence[IntervalCell]) -> tuple[float, float] | None:
+    """Return the part of [0, 1] that holds every mark with some room; None where nothing was measured."""
     marks = [mark for cell in cells for mark in (cell.value, cell.lower, cell.upper, cell.worst, cell.best)]
     known = [mark for mark in marks if mark is not None]
     if not known:
-        return (0.0, 1.0)
+        return None
     room = max(0.01, 0.06 * (max(known) - min(known)))
     return (max(0.0, min(known) - room), min(1.0, max(known) + room))
 
