@@ -152,4 +152,8 @@ def _own_id(value: Json, name: str) -> str:
     text = "" if value is None else single_text(value, name)
     if not text.strip():
         raise DatasetError(f"{name} is empty; every sample needs an id")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise DatasetError(
+            f"{name} holds half of a character (a lone surrogate), which no file can keep; mend the data"
+        )
     return text

@@ -94,6 +94,11 @@ def test_a_column_keeps_its_type(value):
         ({"q": None}, {"input": "q"}, "fields.input is null"),
         ({"input": "x", "id": ""}, {}, "the column 'id' is empty; every sample needs an id"),
         ({"input": "x", "id": None}, {}, "the column 'id' is empty; every sample needs an id"),
+        (
+            {"input": "x", "id": "a\ud800"},
+            {},
+            "the column 'id' holds half of a character (a lone surrogate), which no file can keep; mend the data",
+        ),
         ({"input": "x", "key": " "}, {"id": "key"}, "fields.id is empty; every sample needs an id"),
         ({"input": "x", "id": [1]}, {}, "the column 'id': must be a single value, not a list"),
         (

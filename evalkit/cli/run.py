@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import fnmatch
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.folders import find_run, find_unfinished, new_run_folder
 from evalkit.plan import Plan, make_plan
+from evalkit.records import Json
 from evalkit.report.terminal import print_leaderboard
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.store import RunFolder
@@ -107,11 +108,20 @@ def conclude(end: RunEnd) -> ExitCode:
     print_leaderboard(end.run)
     for message in end.messages:
         click.echo(message, err=True)
-    weave = end.run.weave
-    if weave is not None and weave.get("error"):
-        click.echo(f"publishing failed: {weave['error']}", err=True)
+    for line in _about_weave(end.run.weave or {}):
+        click.echo(line, err=True)
     click.echo(str(end.folder.path))
     return end.exit_code
+
+
+def _about_weave(weave: Mapping[str, Json]) -> Iterator[str]:
+    for evaluation, inputs in weave.get("changed", {}).items():
+        yield f"weave: evaluation {evaluation} has a new version; changed since the last: {', '.join(inputs)}"
+    if weave.get("error"):
+        yield f"publishing failed: {weave['error']}"
+    elif weave.get("leaderboard"):
+        checked = "read back and equal" if weave.get("verified") else "not read back"
+        yield f"weave: leaderboard {weave['leaderboard']} ({checked})"
 
 
 def narrow(

@@ -28,7 +28,12 @@ with open_local_client(Path(store), project) as client:
             for column, scores in zip(spec.columns, result.column_scores):
                 cells.append([name, column.scorer_name, column.summary_metric_path, [s.value for s in scores.scores]])
     summaries = {key: client.get_call(call).output for key, call in calls.items()}
-    print("BOARD" + json.dumps({"cells": cells, "summaries": summaries}, default=lambda o: dict(o)))
+    found = client.server.objs_query({"project_id": client.project_id, "filter": {"is_op": False}}).objs
+    versions = {}
+    for obj in (each for each in found if each.object_id != "EvaluationResults"):
+        versions[obj.object_id] = versions.get(obj.object_id, 0) + 1
+    board = {"cells": cells, "summaries": summaries, "versions": versions}
+    print("BOARD" + json.dumps(board, default=lambda o: dict(o)))
 """
 
 
@@ -56,6 +61,11 @@ def read_board(cwd: Path, run: dict[str, Any], store: Path | None = None) -> lis
 def read_summary(cwd: Path, run: dict[str, Any], cell: str, store: Path | None = None) -> dict[str, Any]:
     """Return the output of a cell's evaluate call."""
     return _read(cwd, run, store)["summaries"][cell]
+
+
+def read_versions(cwd: Path, run: dict[str, Any]) -> dict[str, int]:
+    """Return how many versions each object of the project has, but for the results that the SDK keeps of every run."""
+    return _read(cwd, run, None)["versions"]
 
 
 def _read(cwd: Path, run: dict[str, Any], store: Path | None) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.records import Json, RunResult
+from evalkit.records import RunResult
 from evalkit.report.blocks import (
     Block,
     Cell,
     Column,
-    Details,
     Inline,
     IntervalCell,
     Link,
@@ -26,19 +25,16 @@ from evalkit.report.numbers import (
     format_count,
     format_duration,
     format_money,
-    format_p,
     format_percent,
-    format_points,
-    format_points_range,
     format_tokens,
     half_width,
     plural,
 )
+from evalkit.report.pair_table import fold_pairs
 from evalkit.report.standings import Spending, Standing, count_failed, read_standings, read_state
 
 __all__ = ["LeaderboardSection", "fit_axis", "format_rank"]
 
-_MOST_PAIRS = 60
 _TOO_FEW = 2
 
 
@@ -56,7 +52,7 @@ class LeaderboardSection:
             blocks.append(Paragraph((Strong(tie[0]), f" {tie[1]}"), "tie"))
         blocks += [_board(run, standings), Paragraph((_note(run, standings),), "note")]
         if run.pairs and read_state(run) != "unpaired":
-            blocks.append(_pairs(run.pairs))
+            blocks.append(fold_pairs(run.pairs))
         return (Section("leaderboard", "Leaderboard", "Leaderboard", tuple(blocks)),)
 
 
@@ -192,33 +188,3 @@ def _note(run: RunResult, standings: Sequence[Standing]) -> str:
     known = [value for value in noise if value is not None]
     told = f"up to {100 * max(known):.1f} points" if known else "unknown with these trials"
     return " ".join([*said, f"Re-run noise: {told}."])
-
-
-def _pairs(pairs: Sequence[Mapping[str, Json]]) -> Details:
-    clearest = sorted(pairs, key=lambda pair: (pair["p_adjusted"], -abs(pair["difference"] or 0.0)))[:_MOST_PAIRS]
-    which = "All" if len(pairs) <= _MOST_PAIRS else f"The {_MOST_PAIRS} clearest"
-    columns = (
-        Column("Models"),
-        Column("Difference, points", "number"),
-        Column("Interval", "number"),
-        Column("Paired n", "number"),
-        Column("Holm p", "number"),
-        Column("Distinguishable"),
-    )
-    table = Table("Paired differences", columns, tuple(_pair(pair) for pair in clearest))
-    return Details(f"{which} paired differences", (table,))
-
-
-def _pair(pair: Mapping[str, Json]) -> Row:
-    places = max(1, decimals(half_width(pair["lower"], pair["upper"])))
-    is_clear = pair["p_adjusted"] is not None and pair["p_adjusted"] < 1 - pair["confidence"]
-    return Row(
-        (
-            Cell(f"{pair['first']} against {pair['second']}"),
-            Cell(format_points(pair["difference"], places)),
-            Cell(format_points_range(pair["lower"], pair["upper"], places), format_percent(pair["confidence"])),
-            Cell(format_count(pair["n"])),
-            Cell(format_p(pair["p_adjusted"]).removeprefix("p ")),
-            Cell("yes" if is_clear else "no"),
-        )
-    )
