@@ -9,6 +9,7 @@ Tables (written by one process, read by any number):
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ from evalkit.records import (
     SampleResult,
 )
 
-__all__ = ["ASK_AGAIN", "SCHEMA", "Journal"]
+__all__ = ["ASK_AGAIN", "SCHEMA", "Journal", "settle_journal"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS samples (
@@ -235,3 +236,9 @@ class _Transaction:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def settle_journal(path: Path) -> None:
+    """Make a journal that nobody writes any more one plain file, readable from a read-only folder too."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db, contextlib.suppress(sqlite3.Error):
+        db.execute("PRAGMA journal_mode=DELETE")

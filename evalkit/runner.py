@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from evalkit.dataset import Dataset
 from evalkit.engine import Engine, Lane, Progress
 from evalkit.environment import describe_git, describe_machine, describe_versions
 from evalkit.errors import ExitCode
@@ -15,7 +16,7 @@ from evalkit.finish import describe_calls, describe_throttle, finish_run, open_t
 from evalkit.folders import lock_folder
 from evalkit.garbage import rare_collections
 from evalkit.interrupts import heed_interrupts
-from evalkit.journal import Journal
+from evalkit.journal import Journal, settle_journal
 from evalkit.lanes import offline_lanes, open_lanes
 from evalkit.pages import make_files
 from evalkit.plan import Plan
@@ -86,13 +87,18 @@ def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult
         git=describe_git(plan.base_dir),
         environment=describe_machine(),
         seed=config.run.seed,
-        datasets={name: {"rows": len(d.samples), "digest": d.digest} for name, d in plan.datasets.items()},
+        datasets={name: _describe_dataset(dataset) for name, dataset in plan.datasets.items()},
         cells=(),
         config=config.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         plan={**plan.describe(), "weave": target},
     )
     folder.save(run)
     return run, continued
+
+
+def _describe_dataset(dataset: Dataset) -> dict[str, Json]:
+    pinned = {"provenance": dict(dataset.provenance)} if dataset.provenance else {}
+    return {"rows": len(dataset.samples), "digest": dataset.digest, **pinned}
 
 
 class _Conductor:
@@ -125,6 +131,7 @@ class _Conductor:
             run = dataclasses.replace(run, weave=await publisher.finish(complete=run.status == "complete"))
             self.folder.replace_weave(run.weave)
         broken = await making
+        settle_journal(self.folder.journal)
         exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
 

@@ -57,6 +57,7 @@ async def test_every_sample_is_asked_once_and_scored(tmp_path: Path) -> None:
     assert cell.metrics["exact"].mean == 1.0
     assert end.run.calls["attempts"] == end.run.calls["requests"] == 6
     assert end.folder.load() == end.run
+    assert sorted(path.name for path in end.folder.path.iterdir()) == [".lock", "calls.sqlite", "run.json"]
 
 
 async def test_two_evaluations_with_one_prompt_pay_once(tmp_path: Path) -> None:
