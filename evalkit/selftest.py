@@ -31,13 +31,15 @@ _DOUBT = "the target could be misread"
 class SelfTestReport:
     """What a scorer did with the samples of a dataset; each line names a sample.
 
-    `failures` make the scorer unfit for this dataset, `notes` are what its prompt must heed.
+    `failures` make the scorer unfit for this dataset, `notes` are what its prompt must heed. Only a scorer that needs
+    a target `is_certain`: what another makes of a target is guessed.
     """
 
     scorer: str
     samples: int
     failures: tuple[str, ...]
     notes: tuple[str, ...]
+    is_certain: bool = True
 
     @property
     def passed(self) -> bool:
@@ -86,7 +88,9 @@ async def run_self_test(bound: BoundScorer, samples: Iterable[Sample]) -> SelfTe
     for sample in samples:
         count += 1
         await tester.test(sample)
-    return SelfTestReport(bound.name, count, tester.failures.told(), tester.notes.told())
+    return SelfTestReport(
+        bound.name, count, tester.failures.told(), tester.notes.told(), is_certain=tester.needs_target
+    )
 
 
 class _Tester:

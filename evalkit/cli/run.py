@@ -21,6 +21,7 @@ from evalkit.plan import Plan, make_plan
 from evalkit.records import Json
 from evalkit.report.terminal import print_leaderboard
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
+from evalkit.selftest import SelfTestReport
 from evalkit.store import RunFolder
 
 __all__ = ["command", "resolve_weave"]
@@ -97,10 +98,20 @@ def load_plan(
     }
     for warning in (*loaded.warnings, *check_bindings(dataclasses.replace(loaded, config=config), datasets)):
         click.echo(f"warning: {warning}", err=True)
-    tested = check_scorers(config, datasets, base_dir)
-    if unfit := [f"scorers.{name}: self-test: {line}" for name, report in tested.items() for line in report.failures]:
-        raise ConfigError("\n".join(unfit))
+    _refuse_unfit(check_scorers(config, datasets, base_dir))
     return make_plan(config, datasets, base_dir=base_dir, profile=profile)
+
+
+def _refuse_unfit(tested: Mapping[str, SelfTestReport]) -> None:
+    unfit: list[str] = []
+    for name, report in tested.items():
+        for line in (f"scorers.{name}: self-test: {line}" for line in report.failures):
+            if report.is_certain:
+                unfit.append(line)
+            else:
+                click.echo(f"warning: {line}", err=True)
+    if unfit:
+        raise ConfigError("\n".join(unfit))
 
 
 def conclude(end: RunEnd) -> ExitCode:
