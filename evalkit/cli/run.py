@@ -68,6 +68,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
         plan = plan.shard(*_parse_shard(shard))
     folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
+    if plan.config.description:
+        click.echo(plan.config.description, err=True)
     size = f"{_count(plan.calls, 'call')} over {_count(len(plan.cells), 'cell')}"
     click.echo(f"{size}; weave backend {weave.backend} ({why})", err=True)
     end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress))
@@ -121,6 +123,9 @@ def conclude(end: RunEnd) -> ExitCode:
         click.echo(message, err=True)
     for line in _about_weave(end.run.weave or {}):
         click.echo(line, err=True)
+    report = end.folder.path / "report.html"
+    if report.is_file():
+        click.echo(f"report: {report}", err=True)
     click.echo(str(end.folder.path))
     return end.exit_code
 
