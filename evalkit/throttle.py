@@ -32,10 +32,11 @@ class Pacer(Protocol):
 def pace(requests_per_second: float) -> Pacer:
     """Return a pacer of `requests_per_second` starts, in bursts of at most ceil(r x 0.1 s).
 
-    asyncio-throttle counts whole starts per period, so the period is stretched until the count is exact.
+    asyncio-throttle counts whole starts per period, so the period is stretched until the count is exact; how often it
+    looks decides how much of each period is lost, and there is only the one dispatcher to wake.
     """
     burst = math.ceil(requests_per_second * _PACE_WINDOW_S)
-    return Throttler(burst, period=burst / requests_per_second, retry_interval=min(0.01, _PACE_WINDOW_S / 4))
+    return Throttler(burst, period=burst / requests_per_second, retry_interval=_PACE_WINDOW_S / 50)
 
 
 class AdaptiveLimit:

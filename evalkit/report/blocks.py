@@ -90,19 +90,24 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The numbers of the whole run, in a row."""
+    """The numbers of the whole run, in a row, and `sentence`, which says the same in words."""
 
     facts: tuple[Fact, ...]
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's text with a smaller second line; `is_dim` where it says that there is nothing."""
+    """A table's text with a smaller second line; `is_dim` where it says that there is nothing.
+
+    `joined` is both on one line, where "text (second)" would not read.
+    """
 
     text: Inline
     second: str = ""
     is_dim: bool = False
     is_second_code: bool = False
+    joined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +209,14 @@ class ScatterChart:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What the marks of the charts below it mean; an interval is one of `confidence`."""
+    """What the marks of the charts below it mean; an interval is one of `confidence`.
+
+    `first` and `others` name the marks of the best models and of the rest; empty where there are none.
+    """
 
     confidence: str
+    first: str
+    others: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from evalkit.report.blocks import IntervalChart, IntervalMark
-from evalkit.report.escape import mark_controls, shorten
-from evalkit.report.svg import SENTINELS, axis_ticks, render_svg
+from evalkit.report.escape import mark_controls
+from evalkit.report.svg import SENTINELS, axis_ticks, fit_label, render_svg
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,7 +21,10 @@ _EDGE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where things stand, in pixels: the plot from `left` to `right`, a row's marks `mark` below its top."""
+    """Where things stand, in pixels: the plot from `left` to `right`, a row's marks `mark` below its top.
+
+    A label starts at `label_at` and has `room`; the value and its bounds end at `value_at` and `bounds_at`.
+    """
 
     name: str
     width: int
@@ -32,12 +35,13 @@ class _Layout:
     text: int
     ticks: int
     label_at: int
+    room: int
     value_at: int
     bounds_at: int
 
 
-_WIDE = _Layout("wide", 760, 150, 610, 30, 15, 19, 6, 0, 662, 760)
-_NARROW = _Layout("narrow", 328, 10, 318, 46, 32, 19, 4, 10, 222, 318)
+_WIDE = _Layout("wide", 760, 190, 610, 30, 15, 19, 6, 0, 180, 662, 760)
+_NARROW = _Layout("narrow", 328, 10, 318, 46, 32, 19, 4, 10, 155, 222, 318)
 
 
 def draw_intervals(chart: IntervalChart) -> tuple[Markup, Markup]:
@@ -120,7 +124,7 @@ def _row(mark: IntervalMark, place: int, layout: _Layout) -> dict[str, Any]:
     return {
         "y": top + layout.mark,
         "text_y": top + layout.text,
-        "label": shorten(mark_controls(mark.label), 20),
+        "label": fit_label(mark.label, layout.room),
         "value_text": mark.text,
         "small": mark.bounds,
         "value": mark.value,

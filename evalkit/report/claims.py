@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from evalkit.records import RunResult
+from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
+    format_about,
     format_count,
     format_money,
     format_percent,
     format_points,
     format_points_range,
-    format_tokens,
     half_width,
     plural,
 )
@@ -22,8 +23,8 @@ _NAMED = 4
 
 
 def list_names(names: Sequence[str], most: int = _NAMED) -> str:
-    """Return names as a sentence lists them; beyond `most`, how many more there are."""
-    shown, more = list(names[:most]), len(names) - most
+    """Return models' names as a sentence lists them; beyond `most`, how many more there are."""
+    shown, more = [shorten_label(name) for name in names[:most]], len(names) - most
     if more > 0:
         shown.append(f"{format_count(more)} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
@@ -33,16 +34,16 @@ def claim_best(run: RunResult) -> str:
     """Return the leaderboard's one claim, fit for a headline."""
     state, standings = read_state(run), read_standings(run)
     if state == "empty":
-        return "No sample was scored."
+        return f"No sample of {run.primary} was scored." if _is_scored(run) else "No sample was scored."
     if state == "one_model":
-        return f"{standings[0].model} scores {_score(standings[0])} on {run.primary}."
+        return f"{_name(standings[0])} scores {_score(standings[0])} on {run.primary}."
     if state == "unpaired":
         return f"{plural(_samples(standings), 'sample')} cannot rank {format_count(len(standings))} models."
     if state == "ahead":
-        return f"{standings[0].model} is ahead of every other model."
+        return f"{_name(standings[0])} is ahead of every other model."
     best = [standing.model for standing in standings if standing.band == 1]
     if len(best) == 1:
-        return f"{best[0]} leads, but not ahead of every other model."
+        return f"{shorten_label(best[0])} leads, but not ahead of every other model."
     return f"{list_names(best, 3)} are not distinguishable from the best."
 
 
@@ -50,11 +51,7 @@ def claim_detail(run: RunResult) -> str:
     """Return the sentence that bounds the claim."""
     state, standings = read_state(run), read_standings(run)
     if state == "empty":
-        calls = sum(cell.samples * cell.trials for cell in run.cells)
-        return (
-            f"All {plural(calls, 'call')} ended without a score, so there is nothing to rank. The outcomes below say "
-            "why; running the same command again asks for what is missing."
-        )
+        return _empty_detail(run)
     if state == "one_model":
         return "One model, so there is no ranking. The interval is that of its score on these samples."
     if state == "unpaired":
@@ -79,12 +76,12 @@ def claim_tie(run: RunResult) -> tuple[str, str] | None:
     standings = read_standings(run)
     if state == "ahead":
         return (
-            f"{standings[0].model} is ahead of every other model;",
+            f"{_name(standings[0])} is ahead of every other model;",
             f"each paired difference stays significant after Holm over {plural(tie['family'], 'pair')}.",
         )
     best = [standing for standing in standings if standing.band == 1]
     if len(best) == 1:
-        return f"{best[0].model} leads,", f"but is not ahead of every other model at n = {format_count(tie['n'])}."
+        return f"{_name(best[0])} leads,", f"but is not ahead of every other model at n = {format_count(tie['n'])}."
     claim = f"{list_names([standing.model for standing in best])} are not distinguishable"
     bounds = f"at n = {format_count(tie['n'])}{_first_difference(run)}."
     return claim, " ".join((bounds, *_needed(run), *_cheapest(best)))
@@ -105,7 +102,7 @@ def _needed(run: RunResult) -> list[str]:
     tie = run.tie
     if tie is None or tie["samples_needed"] is None:
         return []
-    needed = format_tokens(tie["samples_needed"])
+    needed = format_about(tie["samples_needed"])
     return [f"To separate a gap of {100 * tie['gap']:.1f} points would take about {needed} samples."]
 
 
@@ -114,7 +111,27 @@ def _cheapest(best: Sequence[Standing]) -> list[str]:
     if len(priced) < len(best):
         return []
     cost, model = min(priced)
-    return [f"Cheapest of them: {model}, {format_money(1000 * cost)} per 1,000 samples."]
+    return [f"Cheapest of them: {shorten_label(model)}, {format_money(1000 * cost)} per 1,000 samples."]
+
+
+def _empty_detail(run: RunResult) -> str:
+    ranked = (run.primary or "").rpartition(".")[0]
+    calls = sum(cell.samples * cell.trials for cell in run.cells if cell.evaluation == ranked)
+    if not calls:
+        return "No evaluation has ended, so there is nothing to rank."
+    ended = "The one call" if calls == 1 else f"All {format_count(calls)} calls"
+    return (
+        f"{ended} of {ranked} ended without a score, so there is nothing to rank. The outcomes below say "
+        "why; running the same command again asks for what is missing."
+    )
+
+
+def _is_scored(run: RunResult) -> bool:
+    return any(metric.mean is not None for cell in run.cells for metric in cell.metrics.values())
+
+
+def _name(standing: Standing) -> str:
+    return shorten_label(standing.model)
 
 
 def _score(standing: Standing) -> str:

@@ -5,8 +5,9 @@ import re
 
 from markupsafe import Markup
 
-__all__ = ["escape_text", "mark_controls", "shorten"]
+__all__ = ["escape_text", "mark_controls", "shorten", "shorten_label"]
 
+_LABEL = 60
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -28,3 +29,8 @@ def escape_text(value: object) -> Markup:
 def shorten(text: str, most: int) -> str:
     """Return a text of at most `most` characters, with an ellipsis where it was cut."""
     return text if len(text) <= most else f"{text[: most - 1]}\u2026"
+
+
+def shorten_label(label: str) -> str:
+    """Return a model's label as a sentence or a chart can hold it; tables show the whole of it."""
+    return shorten(" ".join(mark_controls(label).split()), _LABEL)

@@ -14,6 +14,7 @@ from evalkit.report.blocks import (
     Row,
     Section,
     StripCell,
+    Strong,
     Table,
     Verdict,
 )
@@ -49,8 +50,7 @@ def _verdict(blocks: Sequence[Block]) -> list[str]:
             lines += [f"### {GLYPHS[block.kind]} {block.word}", ""]
             lines += [f"**{_sentence(block.headline)}** {_sentence(block.detail)}", ""]
         if isinstance(block, Facts):
-            facts = [f"{fact.term.lower()} {_text(fact.value)} {fact.second}".strip() for fact in block.facts]
-            lines += [_sentence("; ".join(facts) + "."), ""]
+            lines += [_sentence(block.sentence), ""]
     return lines
 
 
@@ -58,7 +58,7 @@ def _leaderboard(blocks: Sequence[Block]) -> list[str]:
     lines: list[str] = []
     for block in blocks:
         if isinstance(block, Paragraph) and block.role == "tie":
-            lines += [_sentence("".join(_text(part) for part in block.parts)), ""]
+            lines += ["".join(_inline(part) for part in block.parts), ""]
         if isinstance(block, Table):
             lines += [*_table(block, block.rows[:_MOST_ROWS])]
             if len(block.rows) > _MOST_ROWS:
@@ -105,11 +105,19 @@ def _is_text(row: Row, place: int) -> bool:
 def _cell(cell: Cell | IntervalCell | StripCell) -> str:
     if not isinstance(cell, Cell):
         return ""
+    if cell.joined:
+        return cell.joined
     return _text(cell.text) if not cell.second or cell.is_second_code else f"{_text(cell.text)} ({cell.second})"
 
 
 def _text(part: Inline) -> str:
     return part if isinstance(part, str) else part.text
+
+
+def _inline(part: Inline) -> str:
+    """Return a part of a sentence; the claim is bold, so that no label at its start can open a list."""
+    text = _text(part)
+    return f"**{_sentence(text)}**" if isinstance(part, Strong) else f"{' ' * text.startswith(' ')}{_sentence(text)}"
 
 
 def _sentence(text: str) -> str:

@@ -6,6 +6,7 @@ __all__ = [
     "MINUS",
     "NOTHING",
     "decimals",
+    "format_about",
     "format_bounds",
     "format_count",
     "format_duration",
@@ -114,6 +115,11 @@ def format_tokens(number: float | None) -> str:
 def format_count(number: int) -> str:
     """Return a whole number with its thousands apart."""
     return f"{number:,}"
+
+
+def format_about(number: int) -> str:
+    """Return an estimated number with the two significant digits that an estimate supports."""
+    return f"{float(f'{number:.1e}'):,.0f}"
 
 
 def format_of(part: int, whole: int) -> str:

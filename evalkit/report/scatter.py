@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from evalkit.report.blocks import ScatterChart, ScatterMark
-from evalkit.report.escape import mark_controls, shorten
+from evalkit.report.escape import mark_controls
 from evalkit.report.numbers import format_money
-from evalkit.report.svg import SENTINELS, axis_ticks, render_svg
+from evalkit.report.svg import SENTINELS, axis_ticks, fit_label, measure, render_svg
 
 if TYPE_CHECKING:
     import altair as alt
@@ -20,7 +20,7 @@ __all__ = ["draw_scatter"]
 _MOST_WITH_NUMBERS = 12
 _MOST_COST_TICKS = 6
 _COST_STEPS = tuple(factor * 10.0**power for power in range(-7, 7) for factor in (1, 2, 5))
-_CHARACTER = 7.6
+_ROOM = {"wide": 200, "narrow": 130}
 _HALF_A_LABEL = 16
 
 _Box = tuple[float, float, float, float]
@@ -115,8 +115,8 @@ def _labels(marks: Sequence[ScatterMark], frame: _Frame) -> list["alt.Chart"]:
     has_numbers = frame.name == "wide" and len(marks) <= _MOST_WITH_NUMBERS
     layers: list[alt.Chart] = []
     for mark in marks:
-        label = shorten(mark_controls(mark.label), 18)
-        width = max(len(label), len(mark.text) if has_numbers else 0) * _CHARACTER
+        label = fit_label(mark.label, _ROOM[frame.name])
+        width = max(measure(label), measure(mark.text) if has_numbers else 0)
         height = 34 if has_numbers else 15
         place = next((box for box in _places(mark, frame, width, height) if _is_free(box, taken, frame)), None)
         if place is None:

@@ -1,13 +1,16 @@
-"""An Altair chart as SVG that takes its colours and fonts from the page."""
+"""An Altair chart as SVG that takes its colours and fonts from the page, and the room its labels need."""
 
 import math
 import re
+import unicodedata
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-__all__ = ["SENTINELS", "axis_ticks", "render_svg"]
+from evalkit.report.escape import shorten, shorten_label
+
+__all__ = ["SENTINELS", "axis_ticks", "fit_label", "measure", "render_svg"]
 
 SENTINELS = {
     "label": ("#0a0001", "t"),
@@ -27,6 +30,8 @@ _CLASSES = dict(SENTINELS.values())
 _KEPT = frozenset({"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "text-anchor", "stroke-width", "dx", "dy"})
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
+_NARROW = frozenset(" !'(),.:;I[]`fijlrt|")
+_WIDE = frozenset("%@MWmw\u2026\u2014")
 _NOISE = 1e-9
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 
@@ -39,6 +44,26 @@ def axis_ticks(low: float, high: float, most: int) -> list[float]:
         if len(ticks) <= most:
             return ticks
     return []
+
+
+def measure(text: str) -> float:
+    """Return about how many pixels a label takes, rather too many than too few: its font is the reader's."""
+    return sum(map(_advance, text))
+
+
+def fit_label(label: str, room: float) -> str:
+    """Return a model's label as far as it fits into `room` pixels."""
+    whole = shorten_label(label)
+    lengths = range(len(whole), 1, -1)
+    return next((cut for cut in (shorten(whole, most) for most in lengths) if measure(cut) <= room), whole[:1])
+
+
+def _advance(character: str) -> float:
+    if character in _NARROW:
+        return 5.0
+    if character in _WIDE or unicodedata.east_asian_width(character) in "WF":
+        return 13.5
+    return 9.6 if character.isupper() else 7.9
 
 
 def render_svg(chart: Any, size: tuple[int, int], *, name: str, description: str) -> Markup:

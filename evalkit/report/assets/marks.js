@@ -10,7 +10,8 @@ const SHORT_WORDS = {
 const NOTHING_MEASURED = new Set(["infra_error", "rejected", "not_run", "scorer_error", "judge_failed"]);
 
 const words = (name) => name.replaceAll("_", " ");
-const endedAs = ({ score, call }) => (call === "truncated" ? call : score);
+const isCut = ({ score, call }) => call === "truncated" && score === "scored";
+const endedAs = ({ score, call }) => (call === "truncated" && score !== "scored" ? call : score);
 
 /** Return the class of a mark: what the colour claims. */
 function markClass(outcome, value) {
@@ -45,17 +46,25 @@ function trialsOf(row, model) {
 
 function markText({ outcome, value }) {
   const name = endedAs(outcome);
-  return name === "scored" ? formatScore(value) : (SHORT_WORDS[name] ?? words(name));
+  if (name !== "scored") return SHORT_WORDS[name] ?? words(name);
+  return isCut(outcome) ? `${formatScore(value)} cut` : formatScore(value);
 }
 
-/** Return the badge of one prediction, and what it counts as where it was not scored. */
+/** Return the badges of one prediction, and what it counts as where that is not its score. */
 function badges(outcome, value, evaluation) {
   const name = endedAs(outcome);
   const badge = element("span", { className: `badge ${markClass(outcome, value)}` });
   badge.append(name === "scored" ? `score ${formatScore(value)}` : words(name));
-  if (name === "scored") return [badge];
   const rules = evaluation.counts_as;
-  const counts = name in rules ? rules[name] : (value ?? rules[outcome.score] ?? null);
+  if (isCut(outcome)) {
+    const cut = element("span", { className: "badge bad" }, "truncated");
+    return "truncated" in rules ? [badge, cut, countsAs(rules.truncated)] : [badge, cut];
+  }
+  if (name === "scored") return [badge];
+  return [badge, countsAs(name in rules ? rules[name] : (value ?? rules[outcome.score] ?? null))];
+}
+
+function countsAs(counts) {
   const note = counts === null ? "not in the mean" : `counts as ${formatScore(counts)}`;
-  return [badge, element("span", { className: "dim" }, note)];
+  return element("span", { className: "dim" }, note);
 }

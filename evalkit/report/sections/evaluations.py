@@ -29,7 +29,7 @@ from evalkit.report.numbers import (
     format_percent,
     half_width,
 )
-from evalkit.report.standings import read_standings
+from evalkit.report.standings import read_standings, read_state
 
 __all__ = ["EvaluationsSection"]
 
@@ -55,7 +55,18 @@ class EvaluationsSection:
             parts += [_block(run, cells, scorer, tied) for scorer in cells[0].metrics]
         confidence = format_percent(next(metric.confidence for cell in run.cells for metric in cell.metrics.values()))
         lead = Paragraph(("In leaderboard order. Each axis fits its own data and does not start at zero.",), "lead")
-        return (Section("evaluations", "Evaluations", "Evaluations", (lead, Key(confidence), *parts)),)
+        return (Section("evaluations", "Evaluations", "Evaluations", (lead, _key(run, confidence), *parts)),)
+
+
+def _key(run: RunResult, confidence: str) -> Key:
+    state, standings = read_state(run), read_standings(run)
+    if state == "empty":
+        return Key(confidence, "", "score")
+    if state == "one_model":
+        return Key(confidence, "score", "")
+    best = sum(standing.band == 1 for standing in standings)
+    first = "first on the leaderboard" if best == 1 else "tied for first on the leaderboard"
+    return Key(confidence, first, "other models" if best < len(standings) else "")
 
 
 def _block(run: RunResult, cells: Sequence[CellResult], scorer: str, tied: set[str]) -> EvaluationBlock:

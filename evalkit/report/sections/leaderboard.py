@@ -25,6 +25,7 @@ from evalkit.report.numbers import (
     format_count,
     format_duration,
     format_money,
+    format_of,
     format_percent,
     format_tokens,
     half_width,
@@ -89,8 +90,8 @@ def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
         Column("Score", "number"),
         Column("n", "number"),
         Column("Not scored", "number"),
-        Column("Latency p50, p95", "number"),
-        Column("Tokens in, out", "number"),
+        Column("Latency p50 / p95", "number"),
+        Column("Tokens", "number"),
         Column("Cost", "number"),
     )
     bands = [standing.band for standing in standings]
@@ -125,8 +126,8 @@ def _cells(run: RunResult, standing: Standing, drawing: IntervalCell) -> tuple[C
         _score(standing),
         _count(standing),
         _not_scored(run, standing),
-        Cell(format_duration(latency.get("p50")), _p95(latency)),
-        Cell(format_tokens(spending.input_tokens), format_tokens(spending.output_tokens)),
+        _latency(latency),
+        _tokens(spending),
         _cost(spending),
     )
 
@@ -153,7 +154,8 @@ def _score(standing: Standing) -> Cell:
 def _count(standing: Standing) -> Cell:
     if standing.cell is None or standing.metric is None:
         return Cell(NOTHING, is_dim=True)
-    return Cell(format_count(standing.metric.n), f"of {format_count(standing.cell.samples)}")
+    n, samples = standing.metric.n, standing.cell.samples
+    return Cell(format_count(n), "" if n == samples else f"of {format_count(samples)}", joined=format_of(n, samples))
 
 
 def _not_scored(run: RunResult, standing: Standing) -> Cell:
@@ -166,10 +168,16 @@ def _not_scored(run: RunResult, standing: Standing) -> Cell:
     return Cell(Link(format_count(own + other), filters), f"{format_count(own)} model, {format_count(other)} other")
 
 
-def _p95(latency: Mapping[str, float | None]) -> str:
-    if latency.get("p50") is None:
-        return ""
-    return "not bounded" if latency.get("p95") is None else format_duration(latency["p95"])
+def _latency(latency: Mapping[str, float | None]) -> Cell:
+    p50, p95 = latency.get("p50"), latency.get("p95")
+    joined = f"{format_duration(p50)} / {format_duration(p95)}"
+    second = "" if p50 is None else "not bounded" if p95 is None else format_duration(p95)
+    return Cell(format_duration(p50), second, joined=joined)
+
+
+def _tokens(spending: Spending) -> Cell:
+    spent = f"{format_tokens(spending.input_tokens)} in", f"{format_tokens(spending.output_tokens)} out"
+    return Cell(*spent, joined=", ".join(spent))
 
 
 def _note(run: RunResult, standings: Sequence[Standing]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalkit.records import CellResult, PredictionOutcome, RunResult, ScoreOutcome
 from evalkit.report.blocks import Block, Cell, Column, Link, OutcomeStrip, Paragraph, Row, Section, StripCell, Table
+from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import format_count, format_percent
 from evalkit.report.standings import lead_outcomes, read_standings
 
@@ -48,7 +49,7 @@ def _sentence(run: RunResult, total: Mapping[str, int]) -> str:
     most, missing = max(failed.items(), key=lambda item: (item[1], item[0]))
     if len(failed) == 1 or list(failed.values()).count(missing) > 1:
         return said
-    return f"{said} {most} has the most that were not: {format_count(missing)} of {format_count(asked[most])}."
+    return f"{said} {shorten_label(most)} has the most that were not: {format_count(missing)} of {format_count(asked[most])}."
 
 
 def _table(run: RunResult, shown: Sequence[str]) -> Table:

@@ -1,6 +1,6 @@
 """Provenance: digests, versions, seed and methods, so that the run can be repeated and compared."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from evalkit.records import Json, RunResult
@@ -10,10 +10,16 @@ from evalkit.report.numbers import format_count, format_percent, plural
 __all__ = ["ProvenanceSection"]
 
 _SHORT = 12
-_INTERVALS = {
-    "wilson": "Wilson",
+_METHODS = {
+    "augmented_t": "augmented t",
     "clopper_pearson": "Clopper-Pearson",
+    "mcnemar_exact": "McNemar exact",
+    "none": "",
+    "paired_t": "paired t",
+    "sign_flip_exact": "exact sign-flip",
     "t": "Student t",
+    "wilson": "Wilson",
+    "wilson_n_eff": "Wilson with effective n",
 }
 
 
@@ -43,8 +49,7 @@ def _run(run: RunResult) -> list[tuple[str, str]]:
     if run.calls:
         items.append(("Calls", _calls(run.calls)))
     for provider, throttle in _throttles(run.throttle):
-        said = f"{throttle['max_concurrency']} allowed, settled at {throttle['settled']}"
-        items.append((f"Throttle {provider}".strip(), f"{said}, {plural(throttle['refusals'], 'refusal')}"))
+        items.append((f"Throttle {provider}".strip(), _limits(throttle)))
     items.append(("Published", _published(run)))
     return items
 
@@ -59,7 +64,18 @@ def _calls(calls: Mapping[str, Json]) -> str:
 def _throttles(throttle: Mapping[str, Json]) -> list[tuple[str, Mapping[str, Json]]]:
     if not throttle:
         return []
-    return list(throttle["providers"].items()) if "providers" in throttle else [("", throttle)]
+    listed = throttle["providers"].items() if "providers" in throttle else [("", throttle)]
+    return [(provider, facts) for provider, facts in listed if _limits(facts)]
+
+
+def _limits(throttle: Mapping[str, Json]) -> str:
+    """Return what is known of one provider's limit; a run.json made elsewhere may hold less than ours."""
+    known: tuple[tuple[str, Callable[[int], str]], ...] = (
+        ("max_concurrency", lambda limit: f"{limit} allowed"),
+        ("settled", lambda limit: f"settled at {limit}"),
+        ("refusals", lambda refusals: plural(refusals, "refusal")),
+    )
+    return ", ".join(say(throttle[key]) for key, say in known if throttle.get(key) is not None)
 
 
 def _published(run: RunResult) -> str:
@@ -88,17 +104,25 @@ def _methods(run: RunResult) -> list[tuple[str, str]]:
     metrics = [metric for cell in run.cells for metric in cell.metrics.values()]
     items: list[tuple[str, str]] = []
     if metrics:
-        names = sorted({_INTERVALS.get(metric.method, metric.method.replace("_", " ")) for metric in metrics})
-        items.append(("Interval", f"{', '.join(names)}, {format_percent(metrics[0].confidence)}"))
+        names = _name_methods(metric.method for metric in metrics) or "none"
+        items.append(("Interval", f"{names}, {format_percent(metrics[0].confidence)}"))
     if run.pairs:
-        tests = sorted({pair["p_method"].replace("_", " ") for pair in run.pairs if pair["p_method"]})
+        # A t-test is named by the interval it belongs to: augmented for right-or-wrong values, paired for others.
+        tests = _name_methods(pair["method"] if pair["p_method"] == "t" else pair["p_method"] for pair in run.pairs)
+        bounds = _name_methods(pair["method"] for pair in run.pairs)
         family = format_percent(1 - run.pairs[0]["confidence"])
-        items.append(("Comparison", f"paired on sample id; {', '.join(tests)}"))
+        items.append(("Comparison", f"paired on sample id; test {tests or 'none'}; interval {bounds or 'none'}"))
         items.append(("Ranks", f"Holm over {plural(len(run.pairs), 'pair')}, family-wise {family}"))
     items += [(f"On error, {name}", said) for name, said in _on_error(run)]
     items.append(("Estimand", "samples as a draw from the task"))
     items.append(("Latency", "service time of the answering attempt; queueing and retries left out"))
     return items
+
+
+def _name_methods(methods: Iterable[str | None]) -> str:
+    """Return the methods in words; those that gave nothing are left out."""
+    named = {_METHODS.get(method, method.replace("_", " ")) for method in methods if method}
+    return ", ".join(sorted(named - {""}, key=str.casefold))
 
 
 def _on_error(run: RunResult) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from evalkit.records import RunResult
 from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
 from evalkit.report.claims import claim_best, claim_detail
-from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money
+from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money, plural
 from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
 
 __all__ = ["VerdictSection"]
@@ -18,10 +18,11 @@ class VerdictSection:
 
     def build(self, run: RunResult) -> tuple[Block, ...]:
         """Return the run's line, its verdict and its facts."""
-        is_complete = run.status == "complete"
-        word = "No gate in this run" if is_complete else f"Run {run.status}"
+        is_empty = read_state(run) == "empty"
+        is_complete = run.status == "complete" and not is_empty
+        word = "No gate in this run" if is_complete else f"Run {'incomplete' if is_empty else run.status}"
         detail = claim_detail(run)
-        if not is_complete and read_state(run) != "empty":
+        if not is_complete and not is_empty:
             detail = f"{detail} The run did not end as planned, so the numbers below may change."
         verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
         return (Section("verdict", "Verdict", "", (_run_line(run), verdict, _facts(run))),)
@@ -50,7 +51,15 @@ def _facts(run: RunResult) -> Facts:
             Fact("Not scored", not_scored),
             Fact("Cost", _cost(run)),
             Fact("Took", _took(run)),
-        )
+        ),
+        " ".join(
+            (
+                f"{plural(models, 'model')} on {plural(_samples(run), 'sample')} of "
+                f"{plural(evaluations, 'evaluation')}{', ' if trials else ''}{_trials(trials)}.",
+                f"{_of_all(calls - failed, calls)} scored.",
+                _bill(run),
+            )
+        ),
     )
 
 
@@ -71,6 +80,21 @@ def _cost(run: RunResult) -> str:
     if len(known) < len(spent) and all(each.cost_usd is not None or each.without_usage for each in spent):
         return "unknown"
     return format_money(sum(known) if spent and len(known) == len(spent) else None)
+
+
+def _of_all(scored: int, calls: int) -> str:
+    if calls <= 1:
+        return f"{scored} of {plural(calls, 'prediction')} was"
+    whole = "All" if scored == calls else f"{format_count(scored)} of"
+    return f"{whole} {format_count(calls)} predictions were"
+
+
+def _bill(run: RunResult) -> str:
+    cost, took = _cost(run), _took(run)
+    ended = "The run has not ended" if run.ended_at is None else f"The run took {took}"
+    if cost == "unknown":
+        return f"{ended}; its cost is unknown, because some calls did not tell their tokens."
+    return f"{ended} and cost {cost}." if cost.startswith("$") else f"{ended}; not every model has a price."
 
 
 def _took(run: RunResult) -> str:
