@@ -3,13 +3,16 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.cli.run import load_plan
+from evalkit.records import RunResult
 from evalkit.runner import WeaveTarget, run_plan
 from evalkit.store import RunFolder
 
+LATENCY_S = {"p50": 0.44, "p95": 1.18}
 NO_FILES = {"html": False, "markdown": False, "parquet": False}
 
 
@@ -41,3 +44,19 @@ def make_run(
     folder.path.mkdir(parents=True)
     asyncio.run(run_plan(load_plan(path, None, ()), folder, weave=WeaveTarget("off", "local/nightly")))
     return folder
+
+
+def fix_facts(run: RunResult) -> RunResult:
+    """Return a run with the facts that differ from machine to machine set: times, versions, commit and digests."""
+    cells = [replace(cell, latency_s={**dict.fromkeys(cell.latency_s), **LATENCY_S}) for cell in run.cells]
+    cells[-1] = replace(cells[-1], latency_s=dict.fromkeys(cells[-1].latency_s) | {"p50": LATENCY_S["p50"]})
+    return replace(
+        run,
+        started_at="2026-01-02T03:04:05.000+00:00",
+        ended_at="2026-01-02T03:15:29.000+00:00",
+        versions={"evalkit": "0.0.0"},
+        git={"commit": "0123456789abcdef", "dirty": False},
+        plan_digest="ab" * 32,
+        datasets={name: {**facts, "digest": "cd" * 32} for name, facts in run.datasets.items()},
+        cells=tuple(cells),
+    )

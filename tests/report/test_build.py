@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +15,9 @@ from evalkit.report.build import write_report
 from evalkit.report.content import build_sections
 from evalkit.report.markdown import escape_markdown, render_markdown
 from evalkit.report.standings import read_state
-from tests.report.stored_runs import make_run
+from tests.report.stored_runs import fix_facts, make_run
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "summary.md"
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(2)>',
@@ -75,6 +78,26 @@ def test_what_was_not_measured_is_never_zero(tmp_path):
     assert "Run incomplete" in summary
 
 
+@pytest.mark.parametrize("status", ["complete", "incomplete", "stopped"])
+def test_without_a_score_the_run_is_incomplete_whatever_its_status(tmp_path, status):
+    folder = make_run(tmp_path, faults=[{"kind": "rejected"}])
+    folder.save(replace(folder.load(), status=status))
+    page, summary = _write(folder)
+    for text in (page, summary):
+        assert "Run incomplete" in text
+        assert "No sample was scored." in text
+        assert "tied for first" not in text
+
+
+def test_a_run_without_cells_has_a_page(tmp_path):
+    folder = make_run(tmp_path)
+    nothing = {"cells": (), "leaderboard": (), "pairs": (), "tie": None, "calls": {}, "ended_at": None}
+    folder.save(replace(folder.load(), status="incomplete", **nothing))
+    summary = _write(folder)[1]
+    assert "No evaluation has ended, so there is nothing to rank." in summary
+    assert "The run has not ended" in summary
+
+
 @pytest.fixture(scope="module")
 def priced_page(tmp_path_factory):
     rows = [{"id": f"s{i}", "input": f"q{i}", "target": str(i), "topic": "ab"[i % 2]} for i in range(12)]
@@ -121,6 +144,47 @@ def test_hostile_texts_stay_text(tmp_path):
     assert not set("\u202e\x1b") & set(page + summary)
     assert "U+202E" in page
     assert not re.search(r"(?<!\\)<", summary)
+
+
+@pytest.mark.parametrize("made", [{}, {"accuracy": {"a": 1.0, "b": 0.0}, "rows": 60}], ids=["tied", "ahead"])
+def test_a_long_hostile_label_is_cut_and_escaped_in_sentences(tmp_path, made):
+    label = "1. @all `x` |y| [z](w) *v* & " + "W" * 5000
+    folder = make_run(tmp_path, **made, models=[{"id": "a", "label": label}, {"id": "b"}])
+    page, summary = _write(folder)
+    headline = re.search("<h1[^>]*>(.*?)</h1>", page, re.DOTALL)[1]
+    assert len(headline) < 150
+    assert "…" in headline
+    assert '<small class="mono">a</small>' in page
+    assert "W" * 4000 in re.search('<th scope="row" role="rowheader">(.*?)</th>', page, re.DOTALL)[1]
+    for line in summary.splitlines():
+        assert not re.search(r"(?<!\\)[`|\[\]](?=[xyz])|@all|& ", line)
+        assert not line.startswith("1.")
+
+
+def test_a_summary_reads_as_its_golden(tmp_path):
+    """Compare summary.md of a fixed run with tests/golden/summary.md.
+
+    After a change that is meant, write the golden anew and read its difference before it is committed:
+
+        REWRITE_GOLDEN=1 python -m pytest tests/report/test_build.py -k golden
+    """
+    price = {"input": 1, "output": 3}
+    models = [
+        {"id": name, "label": f"{name.title()} & Sons", "price": price} for name in ("atlas", "borealis", "cinder")
+    ]
+    run = fix_facts(
+        make_run(
+            tmp_path,
+            models=models,
+            rows=120,
+            accuracy={"atlas": 0.9, "borealis": 0.85, "cinder": 0.4},
+            faults=[{"kind": "too_long", "on": ["s3", "s14"]}, {"kind": "rejected", "on": ["s15"]}],
+        ).load()
+    )
+    text = render_markdown(run, build_sections(run))
+    if os.environ.get("REWRITE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

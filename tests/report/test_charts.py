@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from evalkit.report.blocks import IntervalChart, IntervalMark, ScatterChart, ScatterMark
 from evalkit.report.charts import draw_intervals
 from evalkit.report.scatter import draw_scatter
-from evalkit.report.svg import axis_ticks
+from evalkit.report.svg import axis_ticks, fit_label, measure
 
 LABEL = "<b>A & B</b>\x00\u202e"
 
@@ -57,6 +57,15 @@ def test_labels_are_text_and_their_controls_marked():
 def test_a_dominated_model_is_hollow():
     assert 'class="m h"' in CHARTS["scatter"]()[0]
     assert 'class="m0 h"' not in CHARTS["scatter"]()[0]
+
+
+@pytest.mark.parametrize("label", ["W" * 300, "漢" * 300, "meta-llama/Llama-3.3-70B-Instruct", "i" * 300])
+def test_a_label_ends_before_its_marks(label):
+    for svg, room in zip(draw_intervals(IntervalChart((_interval(label),), "about")), (180, 155), strict=True):
+        (shown,) = [node.text for node in ET.fromstring(svg).iter("text") if node.get("class") == "t"]
+        assert shown == fit_label(label, room)
+        assert shown.endswith("…")
+        assert measure(shown) <= room
 
 
 @given(st.floats(0, 0.98), st.floats(0.005, 1), st.integers(3, 6))

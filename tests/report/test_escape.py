@@ -1,7 +1,7 @@
 import pytest
 from markupsafe import Markup
 
-from evalkit.report.escape import escape_text, mark_controls, shorten
+from evalkit.report.escape import escape_text, mark_controls, shorten, shorten_label
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,8 @@ def test_own_markup_passes():
 def test_shorten():
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
+
+
+def test_a_label_in_a_sentence_has_at_most_sixty_characters():
+    assert shorten_label("Atlas\n 70B") == "Atlas 70B"
+    assert len(shorten_label("\u202e" * 60)) == 60

@@ -8,6 +8,7 @@ from evalkit.report.numbers import (
     MINUS,
     NOTHING,
     decimals,
+    format_about,
     format_bounds,
     format_count,
     format_duration,
@@ -94,6 +95,13 @@ def test_duration(seconds, text):
 )
 def test_tokens(number, text):
     assert format_tokens(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(7, "7"), (96, "96"), (8_681, "8,700"), (9_960, "10,000"), (1_234_567, "1,200,000")]
+)
+def test_an_estimate_has_two_significant_digits(number, text):
+    assert format_about(number) == text
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def _sentence(run: RunResult, total: Mapping[str, int]) -> str:
     most, missing = max(failed.items(), key=lambda item: (item[1], item[0]))
     if len(failed) == 1 or list(failed.values()).count(missing) > 1:
         return said
-    return f"{said} {shorten_label(most)} has the most that were not: {format_count(missing)} of {format_count(asked[most])}."
+    share = f"{format_count(missing)} of {format_count(asked[most])}"
+    return f"{said} {shorten_label(most)} has the most that were not: {share}."
 
 
 def _table(run: RunResult, shown: Sequence[str]) -> Table:

@@ -41,25 +41,17 @@ def _facts(run: RunResult) -> Facts:
     failed = sum(sum(count_failed(outcomes)) for outcomes in counts)
     models = len({cell.model for cell in run.cells})
     evaluations = len({cell.evaluation for cell in run.cells})
-    trials = sorted({cell.trials for cell in run.cells})
     not_scored: Inline = Link(format_count(failed), {"outcome": "failed"}) if failed else "0"
     return Facts(
         (
             Fact("Models, evaluations", f"{models} × {evaluations}"),  # noqa: RUF001  a product
-            Fact("Samples", format_count(_samples(run)), _trials(trials)),
+            Fact("Samples", format_count(_samples(run)), _trials(run)),
             Fact("Scored", format_count(calls - failed), f"of {format_count(calls)}"),
             Fact("Not scored", not_scored),
             Fact("Cost", _cost(run)),
             Fact("Took", _took(run)),
         ),
-        " ".join(
-            (
-                f"{plural(models, 'model')} on {plural(_samples(run), 'sample')} of "
-                f"{plural(evaluations, 'evaluation')}{', ' if trials else ''}{_trials(trials)}.",
-                f"{_of_all(calls - failed, calls)} scored.",
-                _bill(run),
-            )
-        ),
+        f"{_asked(run, models, evaluations)}. {_of_all(calls - failed, calls)} scored. {_bill(run)}",
     )
 
 
@@ -68,7 +60,13 @@ def _samples(run: RunResult) -> int:
     return sum({cell.evaluation: cell.samples for cell in run.cells}.values())
 
 
-def _trials(trials: list[int]) -> str:
+def _asked(run: RunResult, models: int, evaluations: int) -> str:
+    asked = f"{plural(models, 'model')} on {plural(_samples(run), 'sample')} of {plural(evaluations, 'evaluation')}"
+    return ", ".join(part for part in (asked, _trials(run)) if part)
+
+
+def _trials(run: RunResult) -> str:
+    trials = sorted({cell.trials for cell in run.cells})
     if not trials:
         return ""
     return "1 trial each" if trials == [1] else f"{' or '.join(str(number) for number in trials)} trials each"
@@ -84,7 +82,7 @@ def _cost(run: RunResult) -> str:
 
 def _of_all(scored: int, calls: int) -> str:
     if calls <= 1:
-        return f"{scored} of {plural(calls, 'prediction')} was"
+        return f"{scored} of 1 prediction was" if calls else "No prediction was"
     whole = "All" if scored == calls else f"{format_count(scored)} of"
     return f"{whole} {format_count(calls)} predictions were"
 
