@@ -22,7 +22,8 @@ __all__ = ["CellTally", "TallySpec", "aggregate_cell"]
 class TallySpec:
     """What a cell is and how its scores count. `kinds` maps its scorers, in order, to binary or graded.
 
-    `price_source` says where the price comes from: the config, unless told otherwise.
+    `price_source` says where the price comes from: the config, unless told otherwise. Trials below `shared_trials` are
+    the calls of an earlier cell with the same prompts: they are scored here and paid for there.
     """
 
     model: str
@@ -36,6 +37,7 @@ class TallySpec:
     confidence: float = 0.95
     price: PriceSpec | None = None
     price_source: str | None = None
+    shared_trials: int = 0
     measure: Mapping[str, Json] = field(default_factory=dict[str, Json])
     treatment: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
@@ -81,7 +83,7 @@ class CellTally:
         row, prediction, scores = slot * trials + trial, result.prediction, result.scores
         for name, column in self._scores.items():
             column.put(row, prediction, scores.get(name))
-        self._calls.put(row, prediction)
+        self._calls.put(row, prediction, is_shared=trial < self.spec.shared_trials)
 
     def finish(self) -> CellResult:
         """Return the aggregate of what was added so far."""

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Sequence
 
 from evalkit.config.schema import PriceSpec
 from evalkit.records import NOT_ANSWERED, Prediction, PredictionOutcome
@@ -24,13 +25,15 @@ class CallColumns:
         """Make room for `rows` calls, none of which has run."""
         self._outcomes = bytearray([_NOT_RUN]) * rows
         self._is_billed = bytearray(rows)
+        self._is_shared = bytearray(rows)
         self._prompt, self._completion, self._total = (array("q", [_UNKNOWN]) * rows for _ in range(3))
         self._service_s = array("d", [math.nan]) * rows
         self._model, self._fingerprint = (array("i", [_UNKNOWN]) * rows for _ in range(2))
         self._names: dict[str, int] = {}
 
-    def put(self, row: int, prediction: Prediction) -> None:
-        """Keep the counts of one prediction."""
+    def put(self, row: int, prediction: Prediction, *, is_shared: bool = False) -> None:
+        """Keep the counts of one prediction; one that another cell pays for `is_shared` and is not counted again."""
+        self._is_shared[row] = is_shared
         outcome, usage = prediction.outcome, prediction.usage
         is_answered = outcome not in NOT_ANSWERED
         self._outcomes[row] = _CODES[outcome]
@@ -54,15 +57,14 @@ class CallColumns:
 
     def usage(self) -> dict[str, int]:
         """Return the calls made and their tokens; `without_usage` counts billed calls whose tokens nobody told."""
+        own = [row for row, is_shared in enumerate(self._is_shared) if not is_shared]
         return {
-            "requests": len(self._outcomes) - self._outcomes.count(_NOT_RUN),
-            "prompt_tokens": _sum_known(self._prompt),
-            "completion_tokens": _sum_known(self._completion),
-            "total_tokens": _sum_known(self._total),
+            "requests": sum(self._outcomes[row] != _NOT_RUN for row in own),
+            "prompt_tokens": _sum_known(self._prompt, own),
+            "completion_tokens": _sum_known(self._completion, own),
+            "total_tokens": _sum_known(self._total, own),
             "without_usage": sum(
-                1
-                for is_billed, prompt, completion in zip(self._is_billed, self._prompt, self._completion, strict=True)
-                if is_billed and (prompt < 0 or completion < 0)
+                bool(self._is_billed[row]) and (self._prompt[row] < 0 or self._completion[row] < 0) for row in own
             ),
         }
 
@@ -120,8 +122,8 @@ def _is_served(prediction: Prediction) -> bool:
     return failure is None or failure.status is None or failure.status < _FIRST_ERROR_STATUS
 
 
-def _sum_known(counts: "array[int]") -> int:
-    return sum(count for count in counts if count >= 0)
+def _sum_known(counts: "array[int]", rows: Sequence[int]) -> int:
+    return sum(max(0, counts[row]) for row in rows)
 
 
 def _bounded_p95(ordered: list[float] | list[int], confidence: float) -> float | None:

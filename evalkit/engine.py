@@ -99,6 +99,7 @@ class Engine:
         self._stop = stop
         self._continued = continued
         self._on_result = on_result
+        self._left: list[Iterator[WorkItem]] = []
 
     async def run(self) -> None:
         """Answer and score everything, or what was begun before the stop; the rest is recorded as not run.
@@ -110,6 +111,7 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 for provider, lane in self._lanes.items():
                     items = self._items(provider)
+                    self._left.append(items)
                     for _ in range(min(lane.throttle.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls)):
                         group.create_task(self._work(items, lane))
         except* EvalkitError as errors:
@@ -133,7 +135,18 @@ class Engine:
     async def _work(self, items: Iterator[WorkItem], lane: Lane) -> None:
         for item in items:
             skipped = self._stop and not self._continued
-            self._record(item, _not_run(item) if skipped else await self._answer(item, lane))
+            try:
+                result = _not_run(item) if skipped else await self._answer(item, lane)
+            except asyncio.CancelledError:
+                self._record(item, _not_run(item))
+                raise
+            self._record(item, result)
+
+    def give_up(self) -> None:
+        """Record what a cancelled run has not begun as not run, so that no row is missing."""
+        for items in self._left:
+            for item in items:
+                self._record(item, _not_run(item))
 
     async def _answer(self, item: WorkItem, lane: Lane) -> SampleResult:
         cell = item.cell

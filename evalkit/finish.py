@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from evalkit.aggregate import CellTally, TallySpec
 from evalkit.engine import Lane, Progress
+from evalkit.journal import ASK_AGAIN
 from evalkit.leaderboard import build_leaderboard
 from evalkit.plan import Cell, Plan
 from evalkit.records import CellResult, Json, PredictionOutcome, RunResult
@@ -14,7 +15,7 @@ from evalkit.store import RunFolder
 
 __all__ = ["describe_calls", "describe_throttle", "finish_run", "open_tallies"]
 
-_NOT_MEASURED = (PredictionOutcome.INFRA_ERROR, PredictionOutcome.REJECTED, PredictionOutcome.NOT_RUN)
+_UNANSWERED = tuple(sorted(ASK_AGAIN))
 
 
 def open_tallies(plan: Plan) -> dict[str, CellTally]:
@@ -39,6 +40,7 @@ def _tally(plan: Plan, cell: Cell) -> CellTally:
         on_error=evaluation.on_error,
         confidence=plan.config.stats.confidence,
         price=model.price,
+        shared_trials=plan.shared_trials(cell),
         measure=cell.measure,
         treatment=cell.treatment,
     )
@@ -70,14 +72,21 @@ def finish_run(
     return finished, messages
 
 
-def describe_calls(folder: RunFolder, progress: Progress, lanes: Mapping[str, Lane]) -> dict[str, Json]:
-    """Return how many predictions, requests and journal hits the run took, over all its tries."""
+def describe_calls(
+    folder: RunFolder, progress: Progress, lanes: Mapping[str, Lane], *, continued: bool
+) -> dict[str, Json]:
+    """Return how many predictions and requests the run took, over all its tries.
+
+    `from_journal` were answered by an earlier try, `shared` by another evaluation's equal call; a continued run does
+    not tell the two apart.
+    """
     with folder.reader() as reader:
         by_status = reader.attempts_by_status()
     return {
         "requests": progress.done,
         "attempts": sum(by_status.values()),
-        "from_journal": progress.from_journal,
+        "from_journal": progress.from_journal if continued else 0,
+        "shared": 0 if continued else progress.from_journal,
         "by_status": by_status,
         "peak_in_flight": max((lane.throttle.peak_in_flight for lane in lanes.values()), default=0),
     }
@@ -93,20 +102,24 @@ def describe_throttle(lanes: Mapping[str, Lane]) -> dict[str, Json]:
         }
         for name, lane in lanes.items()
     }
-    return next(iter(described.values())) if len(described) == 1 else {"providers": described}
+    if len(described) == 1:
+        return next(iter(described.values()))
+    return {"providers": described}
 
 
 def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop) -> tuple[str, tuple[str, ...]]:
     again = "run the same command again to go on"
     missing = sum(cell.outcomes[PredictionOutcome.NOT_RUN] for cell in cells)
+    failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _UNANSWERED)
     if stop:
         status = "interrupted" if stop.reason is StopReason.INTERRUPTED else "incomplete"
-        return status, (f"stopped: {stop.message}; {missing} of {plan.calls} calls not run; {again}",)
+        advice = f"mend that, then {again}" if stop.reason is StopReason.ACCESS else again
+        return status, (f"stopped: {stop.message}; {failed} of {plan.calls} calls have no answer yet; {advice}",)
     if missing:
         return "incomplete", (f"{missing} of {plan.calls} calls not run; {again}",)
-    failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _NOT_MEASURED)
     allowed = plan.config.run.max_error_rate
     if failed > allowed * plan.calls:
         share = f"{failed} of {plan.calls} calls failed ({failed / plan.calls:.1%})"
-        return "incomplete", (f"{share}; run.max_error_rate allows {allowed:.1%}; {again}",)
+        advice = f"run the same command to ask them again, or raise run.max_error_rate (it is {allowed:.1%})"
+        return "incomplete", (f"{share}; {advice}",)
     return "complete", ()

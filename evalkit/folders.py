@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.records import RunResult
 from evalkit.store import RunFolder
 
-__all__ = ["RESUME_WITHIN", "find_run", "find_unfinished", "lock_folder", "new_run_folder", "run_folders"]
+__all__ = ["RESUME_WITHIN", "find_run", "find_unfinished", "has_ended", "lock_folder", "new_run_folder", "run_folders"]
 
+_FILES = {"html": "report.html", "markdown": "summary.md", "parquet": "samples.parquet"}
 RESUME_WITHIN = timedelta(hours=24)
 """An unfinished run older than this is not continued unless it is named."""
 
@@ -32,7 +34,7 @@ def run_folders(reports: Path, name: str) -> list[RunFolder]:
     """Return the runs of a name, newest first; folders without a run.json are left out."""
     try:
         paths = sorted((reports / name).iterdir(), reverse=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return [RunFolder(path) for path in paths if (path / "run.json").is_file()]
 
@@ -45,10 +47,18 @@ def find_unfinished(reports: Path, name: str, plan_digest: str, part: tuple[int,
         shard = None if part is None else [part[0] + 1, part[1]]
         if run.plan_digest != plan_digest or run.plan.get("shard") != shard or run.parent_run is not None:
             continue
-        if run.status == "complete" or datetime.fromisoformat(run.started_at) < oldest:
+        if has_ended(folder, run) or datetime.fromisoformat(run.started_at) < oldest:
             return None
         return None if _is_locked(folder) else folder
     return None
+
+
+def has_ended(folder: RunFolder, run: RunResult) -> bool:
+    """Say whether a run is complete to its last file: one killed while it was published or reported is not."""
+    wanted = run.config.get("report", {})
+    is_made = all((folder.path / name).is_file() for key, name in _FILES.items() if wanted.get(key, True))
+    is_published = run.weave is not None or run.plan["weave"]["backend"] == "off" or bool(run.plan["shard"])
+    return run.status == "complete" and is_made and is_published
 
 
 def find_run(reference: str, reports: Path) -> RunFolder:

@@ -1,12 +1,10 @@
-"""Ctrl-C and SIGTERM: the first asks the run to stop, the second gives up on what is in flight."""
+"""Ctrl-C and SIGTERM, turned into calls for as long as a block runs."""
 
 import asyncio
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-
-from evalkit.stop import Stop, StopReason
 
 __all__ = ["heed_interrupts"]
 
@@ -14,18 +12,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def heed_interrupts(stop: Stop, work: asyncio.Task[None]) -> Generator[None]:
-    """Turn the first signal into a stop and the second into the cancellation of `work`."""
+def heed_interrupts(interrupt: Callable[[], object]) -> Generator[None]:
+    """Call `interrupt` for every signal until the block ends; outside the main thread signals are not ours."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if stop.reason is StopReason.INTERRUPTED:
-            work.cancel()
-        stop.request(StopReason.INTERRUPTED, "interrupted; what was answered is saved")
-
     for number in _SIGNALS:
         loop.add_signal_handler(number, interrupt)
     try:

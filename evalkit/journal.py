@@ -54,8 +54,8 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE TABLE IF NOT EXISTS cells (cell TEXT PRIMARY KEY, aggregate TEXT NOT NULL) WITHOUT ROWID;
 """
 
-ASK_AGAIN = frozenset({PredictionOutcome.INFRA_ERROR, PredictionOutcome.NOT_RUN})
-"""Outcomes that a continued run asks again; every other journaled answer stands."""
+ASK_AGAIN = frozenset({PredictionOutcome.INFRA_ERROR, PredictionOutcome.NOT_RUN, PredictionOutcome.REJECTED})
+"""Outcomes that a continued run asks again: no model answered and nothing was paid. Every other answer stands."""
 
 _INSERT_ATTEMPT = "INSERT INTO attempts (id, request, sample_id, trial, slot, started_at) VALUES (?, ?, ?, ?, ?, ?)"
 _END_ATTEMPT = "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, served_model = ?, usage = ? WHERE id = ?"
@@ -91,6 +91,7 @@ class Journal:
             raise StoreError(f"{path}: cannot be used as a journal ({error}); check the disk and the folder") from None
         self._queues: tuple[list[tuple[Json, ...]], ...] = ([], [], [], [])
         self._committed: asyncio.Future[None] | None = None
+        self._failure: StoreError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -182,11 +183,15 @@ class Journal:
         """Write everything queued, now."""
         self._flush()
 
-    def forget_cells(self) -> None:
-        """Drop the aggregates of an earlier, unfinished try."""
-        self._db.execute("DELETE FROM cells")
+    def forget_results(self) -> None:
+        """Drop results and aggregates of an earlier, unfinished try: they are made again from the calls."""
+        with self._transaction():
+            self._db.execute("DELETE FROM results")
+            self._db.execute("DELETE FROM cells")
 
     def _queue(self, kind: int, row: tuple[Json, ...]) -> asyncio.Future[None]:
+        if self._failure is not None:
+            raise self._failure
         self._queues[kind].append(row)
         if self._committed is None:
             loop = asyncio.get_running_loop()
@@ -200,24 +205,29 @@ class Journal:
     def _flush(self) -> None:
         done, self._committed = self._committed, None
         try:
-            if any(self._queues):
-                with self._transaction():
-                    for statement, rows in zip(_STATEMENTS, self._queues, strict=True):
-                        if rows:
-                            self._db.executemany(statement, rows)
+            self._write()
         except sqlite3.Error as error:
-            failure = StoreError(
-                f"{self.path}: cannot write ({error}); free some space, then run the same command again"
+            self._failure = StoreError(
+                f"{self.path}: cannot write ({error}); check the disk, then run the same command again"
             )
-            if done is None or done.done():
-                raise failure from None
-            done.set_exception(failure)
-            return
-        finally:
-            for rows in self._queues:
-                rows.clear()
         if done is not None and not done.done():
-            done.set_result(None)
+            if self._failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(self._failure)
+                done.exception()  # whoever queued without waiting hears of it with the next row
+        if self._failure is not None and done is None:
+            raise self._failure
+
+    def _write(self) -> None:
+        if not any(self._queues):
+            return
+        with self._transaction():
+            for statement, rows in zip(_STATEMENTS, self._queues, strict=True):
+                if rows:
+                    self._db.executemany(statement, rows)
+        for rows in self._queues:
+            rows.clear()
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._db)
@@ -235,7 +245,14 @@ class _Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        if kind is None:
+            try:
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                self._db.execute("ROLLBACK")
+                raise
+        else:
+            self._db.execute("ROLLBACK")
 
 
 def settle_journal(path: Path) -> None:

@@ -40,7 +40,11 @@ class JournalReader:
         """
         if not path.is_file():
             raise StoreError(f"{path}: no journal there; name a run folder that holds calls.sqlite")
-        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        try:
+            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+            self._db.execute("SELECT 1 FROM cells LIMIT 1")
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: not a journal that can be read ({error})") from None
         self.path = path
 
     def __enter__(self) -> Self:

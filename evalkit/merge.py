@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalkit.errors import StoreError
-from evalkit.journal import SCHEMA
+from evalkit.journal import ASK_AGAIN, SCHEMA
 
 __all__ = ["merge_journals"]
 
@@ -18,7 +18,7 @@ SELECT theirs.sample_id, theirs.trial FROM part.calls theirs JOIN main.calls our
 WHERE ours.outcome IN ('ok', 'truncated') AND theirs.outcome IN ('ok', 'truncated')
   AND json_extract(ours.prediction, '$.text') <> json_extract(theirs.prediction, '$.text') LIMIT 1
 """  # noqa: S608  made of constants
-_ASK_AGAIN = "('infra_error', 'not_run')"
+_ASK_AGAIN = "(" + ", ".join(f"'{outcome}'" for outcome in sorted(ASK_AGAIN)) + ")"
 _COPY = f"""
 INSERT OR IGNORE INTO main.samples SELECT * FROM part.samples;
 INSERT INTO main.attempts (request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage)
@@ -41,7 +41,9 @@ def merge_journals(parts: Sequence[Path], into: Path) -> None:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.executescript(SCHEMA)
-        for part in parts:
+        for number, part in enumerate(parts):
+            if part.resolve() in {other.resolve() for other in parts[:number]}:
+                raise StoreError(f"{part}: named twice; name every shard once")
             if not part.is_file():
                 raise StoreError(f"{part}: no journal there; every shard's run folder holds a calls.sqlite")
             db.execute("ATTACH ? AS part", (str(part),))

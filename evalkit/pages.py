@@ -24,7 +24,11 @@ async def make_files(folder: RunFolder, wanted: ReportSpec) -> str | None:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    _, said = await process.communicate()
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     if process.returncode == 0:
         return None
     words = said.decode("utf-8", "replace").strip()

@@ -73,21 +73,26 @@ class Cell:
         parts: dict[str, Json] = {
             "dataset": self.dataset.digest,
             "scorers": digest_json(scorers),
-            "extraction": digest_json({name: identity.get("extract") for name, identity in scorers.items()}),
+            "extraction": digest_json([self._extraction(scorers), self.model.reasoning.model_dump()]),
             "judge": None,
             "reducer": _reducer_name(self.evaluation),
             "on_error": ",".join(f"{k}={v}" for k, v in self.evaluation.on_error.model_dump().items()),
         }
         return {"digest": digest_json(parts), **parts}
 
+    @staticmethod
+    def _extraction(scorers: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+        return {name: identity.get("extract") for name, identity in scorers.items()}
+
     @cached_property
     def treatment(self) -> Mapping[str, Json]:
         """What a comparison of two cells tests."""
         from_pool = None if self.pool is None else self.pool.digest
+        order = self.seed if self._prompt_spec.shuffle_choices else None
         parts: dict[str, Json] = {
             "model": f"{self.model.id} at {self.url}",
             "system": digest_text(self.model.system or ""),
-            "prompt": digest_json([self.prompt.digest, self._prompt_spec.model_dump(), from_pool]),
+            "prompt": digest_json([self.prompt.digest, self._prompt_spec.model_dump(), from_pool, order]),
             "params": digest_json(self.params),
         }
         return {"digest": digest_json(parts), **parts}
@@ -149,6 +154,15 @@ class Plan:
         """The scorer of the primary metric."""
         names = {f"{e.name}.{scorer}": scorer for e in self.config.evaluations for scorer in e.scorers}
         return names[self.primary]
+
+    def shared_trials(self, cell: Cell) -> int:
+        """Return how many trials of a cell are the very calls of an earlier cell of the same model and dataset."""
+        earlier = self.cells[: self.cells.index(cell)]
+        same = (cell.model.label, cell.dataset.name, cell.treatment["digest"])
+        return max(
+            (c.evaluation.trials for c in earlier if (c.model.label, c.dataset.name, c.treatment["digest"]) == same),
+            default=0,
+        )
 
     def shard(self, index: int, count: int) -> "Plan":
         """Return the share of worker `index` (from 0) of `count`, by a hash of the sample id.

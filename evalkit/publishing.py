@@ -187,4 +187,5 @@ def _import_path(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _store_path(run: Path, environment: Mapping[str, str]) -> Path:
     """Return the embedded store's file: where EVALKIT_HOME says, else beside the `reports/` that holds the run."""
-    return default_store_path(environment, run.resolve().parents[2])
+    above = run.resolve().parents
+    return default_store_path(environment, above[min(2, len(above) - 1)])

@@ -22,6 +22,7 @@ class Retrying:
 
     A refusal for concurrency is the limiter's business and uses up time, not attempts. The delay before attempt n + 1
     is drawn from [0, min(cap, base x 2^(n-1))] and is never shorter than what the server asked for, up to the cap.
+    Waiting for a permit is not counted against `max_elapsed`: it is our own doing.
     """
 
     model: Model
@@ -47,7 +48,8 @@ class Retrying:
                 break
             counted += failure.kind is not FailureKind.THROTTLE
             delay_s = self._delay(max(1, sent), failure.retry_after_s)
-            if counted >= self.policy.max_attempts or self.clock() - began + delay_s > self.policy.max_elapsed:
+            spent_s = self.clock() - began - queue_s
+            if counted >= self.policy.max_attempts or spent_s + delay_s > self.policy.max_elapsed:
                 break
             waited_from = self.clock()
             await self.sleep(delay_s)

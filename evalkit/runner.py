@@ -1,7 +1,6 @@
 """The only conductor: a plan through providers, engine and files, to a run folder."""
 
 import asyncio
-import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -71,14 +70,14 @@ async def run_plan(
 def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult, bool]:
     """Write run.json as it is before the first call; keep the start of an earlier try."""
     continued = folder.run_json.is_file()
-    started_at = folder.load().started_at if continued else datetime.now(UTC).isoformat(timespec="milliseconds")
+    before = folder.load() if continued else None
     config = plan.config
     target = {**dataclasses.asdict(weave), "traces": config.weave.traces, "verify": config.weave.verify}
     run = RunResult(
         run_id=folder.path.name,
         name=config.name,
         status="incomplete",
-        started_at=started_at,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds") if before is None else before.started_at,
         ended_at=None,
         plan_digest=plan.digest,
         profile=plan.profile,
@@ -91,6 +90,8 @@ def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult
         cells=(),
         config=config.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         plan={**plan.describe(), "weave": target},
+        calls={} if before is None else before.calls,
+        throttle={} if before is None else before.throttle,
     )
     folder.save(run)
     return run, continued
@@ -112,7 +113,7 @@ class _Conductor:
     async def conduct(self, watch: Watch | None, *, offline: bool) -> RunEnd:
         """Run the engine while the publisher follows, then make every file."""
         with Journal(self.folder.journal) as journal:
-            journal.forget_cells()
+            journal.forget_results()
             for name, dataset in self.plan.datasets.items():
                 journal.put_samples(name, dataset.samples)
             publisher = await self._start_publisher()
@@ -126,14 +127,30 @@ class _Conductor:
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
-        making = asyncio.create_task(make_files(self.folder, self.plan.config.report))
-        if publisher is not None:
-            run = dataclasses.replace(run, weave=await publisher.finish(complete=run.status == "complete"))
-            self.folder.replace_weave(run.weave)
-        broken = await making
-        settle_journal(self.folder.journal)
+        finishing = asyncio.create_task(self._finish(run, publisher))
+        try:
+            with heed_interrupts(finishing.cancel):
+                run, broken = await finishing
+        except asyncio.CancelledError:
+            later = "interrupted while publishing and reporting; every answer is saved; run the same command again"
+            return RunEnd(self.folder, run, ExitCode.INTERRUPTED, (*messages, later))
         exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
+
+    async def _finish(self, run: RunResult, publisher: Publisher | None) -> tuple[RunResult, str | None]:
+        """Make the pages while the publisher ends; only a complete run is published."""
+        making = asyncio.create_task(make_files(self.folder, self.plan.config.report))
+        try:
+            if publisher is not None:
+                block = await publisher.finish(complete=run.status == "complete")
+                run = dataclasses.replace(run, weave=block if run.status == "complete" else None)
+                self.folder.replace_weave(run.weave)
+            broken = await making
+        finally:
+            making.cancel()
+            await asyncio.gather(making, return_exceptions=True)
+        settle_journal(self.folder.journal)
+        return run, broken
 
     async def _start_publisher(self) -> Publisher | None:
         if self.run.plan["weave"]["backend"] == "off" or self.plan.part is not None:
@@ -151,11 +168,26 @@ class _Conductor:
             if watch is not None:
                 await opened.enter_async_context(watch(engine.progress, lanes))
             work = asyncio.create_task(engine.run())
-            with rare_collections(), heed_interrupts(self.stop, work), contextlib.suppress(asyncio.CancelledError):
-                await work
+            with rare_collections(), heed_interrupts(lambda: self._interrupt(work)):
+                try:
+                    await work
+                except asyncio.CancelledError:
+                    engine.give_up()
             journal.flush()
-            calls = describe_calls(self.folder, engine.progress, lanes)
-            return {"calls": calls, "throttle": describe_throttle(lanes)}
+            return self._count(engine.progress, {} if offline else lanes)
+
+    def _interrupt(self, work: asyncio.Task[None]) -> None:
+        """Ask the run to stop; asked again, give up on what is in flight."""
+        if self.stop.reason is StopReason.INTERRUPTED:
+            work.cancel()
+        self.stop.request(StopReason.INTERRUPTED, "interrupted; what was answered is saved")
+
+    def _count(self, progress: Progress, lanes: Mapping[str, Lane]) -> dict[str, Json]:
+        """Return the run's calls and throttle; a try that asked nothing learned nothing of the endpoint's limit."""
+        calls = describe_calls(self.folder, progress, lanes, continued=self.continued)
+        calls["peak_in_flight"] = max(calls["peak_in_flight"], self.run.calls.get("peak_in_flight", 0))
+        has_asked = any(lane.throttle.peak_in_flight for lane in lanes.values())
+        return {"calls": calls, "throttle": describe_throttle(lanes) if has_asked else self.run.throttle}
 
     def _engine(self, journal: Journal, lanes: Mapping[str, Lane]) -> Engine:
         return Engine(

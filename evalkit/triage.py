@@ -34,7 +34,7 @@ _ADVICE = {
     "key": "check the API key, and that the team and project exist and the key belongs to them",
     "region": "the endpoint serves only some countries: "
     "https://docs.coreweave.com/docs/policies/terms-of-service/terms-of-use#geographic-restrictions",
-    "model": "`evalkit models` lists what the endpoint serves",
+    "model": "the endpoint lists what it serves under /models",
     "redirect": "put the address that it redirects to in base_url",
     "personal": "create a team and name it in weave.project as team/project",
 }

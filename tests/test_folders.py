@@ -24,7 +24,8 @@ def run(status: str = "incomplete", *, age: timedelta = timedelta(), digest: str
         versions={},
         datasets={},
         cells=(),
-        plan={"shard": None},
+        plan={"shard": None, "weave": {"backend": "off"}},
+        config={"report": {"html": False, "markdown": False, "parquet": False}},
     )
 
 
@@ -44,9 +45,23 @@ def stored(reports: Path, result: RunResult, name: str = "20260101T000000-aaaa")
         (run(age=timedelta(hours=25)), False),
         (run(digest="another"), False),
         (replace(run(), parent_run="r0"), False),
-        (replace(run(), plan={"shard": [1, 4]}), False),
+        (replace(run(), plan={"shard": [1, 4], "weave": {"backend": "off"}}), False),
+        (replace(run("complete"), config={}), True),
+        (replace(run("complete"), plan={"shard": None, "weave": {"backend": "local"}}), True),
+        (replace(run("complete"), plan={"shard": None, "weave": {"backend": "local"}}, weave={"error": None}), False),
     ],
-    ids=["unfinished", "interrupted", "complete", "too old", "another plan", "re-scored", "a shard"],
+    ids=[
+        "unfinished",
+        "interrupted",
+        "complete",
+        "too old",
+        "another plan",
+        "re-scored",
+        "a shard",
+        "killed before its report",
+        "killed before it was published",
+        "published",
+    ],
 )
 def test_only_an_unfinished_young_run_of_the_same_plan_is_continued(
     tmp_path: Path, result: RunResult, found: bool

@@ -64,7 +64,7 @@ async def test_an_answer_is_found_again_and_marked(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "again"),
-    [(o, o in {PredictionOutcome.INFRA_ERROR, PredictionOutcome.NOT_RUN}) for o in PredictionOutcome],
+    [(o, o in {"infra_error", "not_run", "rejected"}) for o in PredictionOutcome],
     ids=str,
 )
 async def test_only_failures_that_are_not_the_models_are_asked_again(
@@ -167,6 +167,23 @@ async def test_many_writers_of_one_turn_share_a_commit(path: Path) -> None:
         journal._db.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         await asyncio.gather(*(journal.start_attempt(CallKey("r", str(n)), 0.0) for n in range(32)))
         assert len(commits) == 1
+
+
+async def test_a_failed_write_is_heard_by_the_next_row_and_loses_none(path: Path) -> None:
+    with Journal(path) as journal:
+        await journal.put_call(REQUEST, ANSWER)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        journal._db.execute("PRAGMA busy_timeout = 10")
+        journal.put_result(SampleResult("qa/m", "s1", 0, ANSWER, {"exact": Score(1.0)}, KEY), 0)
+        await asyncio.sleep(0.05)
+        other.execute("ROLLBACK")
+        other.close()
+        with pytest.raises(StoreError, match="cannot write"):
+            journal.put_result(SampleResult("qa/m", "s2", 0, ANSWER, {"exact": Score(1.0)}, KEY), 1)
+        journal._failure = None
+    (stored,) = JournalReader(path).results("qa/m")
+    assert stored.result.sample_id == "s1"
 
 
 texts = st.text(st.characters(codec=None), max_size=40)  # lone surrogates included

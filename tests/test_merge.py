@@ -54,6 +54,12 @@ async def test_unequal_answers_are_refused(tmp_path: Path) -> None:
         merge_journals(paths, tmp_path / "all.sqlite")
 
 
+async def test_a_shard_named_twice_is_refused(tmp_path: Path) -> None:
+    path = await journal_of(tmp_path / "1.sqlite", {"a": "1"})
+    with pytest.raises(StoreError, match="named twice"):
+        merge_journals([path, path], tmp_path / "all.sqlite")
+
+
 async def test_a_missing_journal_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no journal there"):
         merge_journals([tmp_path / "none.sqlite"], tmp_path / "all.sqlite")

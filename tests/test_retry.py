@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from evalkit.config.schema import RetrySpec
-from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome
+from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome, Timing
 from evalkit.retry import Retrying
 from tests.virtual_time import run_virtual, virtual_now
 
@@ -92,6 +92,21 @@ def test_it_gives_up_when_the_time_is_over() -> None:
     answer, waited_s = ask(script, max_elapsed=10.0, base=1.0, cap=4.0)
     assert answer.outcome is PredictionOutcome.INFRA_ERROR
     assert waited_s <= 10.0
+
+
+def test_waiting_for_a_permit_uses_up_no_time() -> None:
+    waited = Prediction(
+        PredictionOutcome.INFRA_ERROR, failure=Failure(FailureKind.TRANSIENT, "no"), timing=Timing(queue_s=100.0)
+    )
+
+    class Queue(Script):
+        async def predict(self, request: object, on_text: object = None) -> Prediction:
+            await asyncio.sleep(100.0)
+            return await super().predict(request, on_text)
+
+    script = Queue(waited, waited, OK)
+    answer, _ = ask(script, max_elapsed=30.0, base=1.0)
+    assert (answer.outcome, script.sent) == (PredictionOutcome.OK, 3)
 
 
 def test_nothing_is_sent_after_a_stop() -> None:

@@ -64,6 +64,8 @@ async def test_two_evaluations_with_one_prompt_pay_once(tmp_path: Path) -> None:
     evaluations = [{"name": name, "dataset": "rows"} for name in ("first", "second")]
     end = await run(plan_of(tmp_path, evaluations=evaluations), tmp_path / "run")
     assert len(asked(end)) == 6
+    assert [cell.usage["requests"] for cell in end.run.cells] == [6, 0], "what is shared is counted once"
+    assert (end.run.calls["from_journal"], end.run.calls["shared"]) == (0, 6)
     assert [cell.metrics["exact"].mean for cell in end.run.cells] == [1.0, 1.0]
 
 
@@ -134,6 +136,17 @@ async def test_shards_are_disjoint_and_whole(tmp_path: Path) -> None:
     assert {plan.shard(i, 3).digest for i in range(3)} == {plan.digest}
 
 
+async def test_rejected_calls_are_asked_again(tmp_path: Path) -> None:
+    faults = [{"kind": "rejected", "on": ["r1"], "attempts": 1}]
+    plan = plan_of(tmp_path, providers={"scripted": {"use": "scripted", "faults": faults}})
+    first = await run(plan, tmp_path / "run")
+    assert first.exit_code is ExitCode.INCOMPLETE
+    assert "run.max_error_rate" in first.messages[0]
+    again = await run(plan, tmp_path / "run")
+    assert asked(again)[6:] == ["r1"]
+    assert again.exit_code in {ExitCode.DONE, ExitCode.INCOMPLETE}
+
+
 async def test_two_processes_never_write_one_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with lock_folder(RunFolder(tmp_path / "run")), pytest.raises(StoreError, match="another process"):
@@ -154,6 +167,7 @@ async def test_two_processes_never_write_one_run(tmp_path: Path) -> None:
         ({"scorers": {"exact": {"use": "exact", "ignore_case": False}}}, False),
         ({"evaluations": [{"name": "rows", "dataset": "rows", "prompt": "Q: {{ input }}"}]}, False),
         ({"evaluations": [{"name": "rows", "dataset": "rows", "trials": 2}]}, False),
+        ({"models": [{"id": "m", "provider": "scripted", "reasoning": {"strip": "never"}}]}, False),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -153,7 +153,7 @@ def test_secrets_are_hidden(text):
     [
         (401, "Invalid Authentication", "team and project"),
         (403, "Country, region, or territory not supported", "terms-of-use"),
-        (404, "The model does not exist", "evalkit models"),
+        (404, "The model does not exist", "/models"),
         (429, WANDB_PERSONAL, "create a team"),
         (308, "Permanent Redirect", "base_url"),
     ],

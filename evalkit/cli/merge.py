@@ -20,19 +20,27 @@ __all__ = ["command"]
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--profile", help="The profile the shards were run with.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key, as in a.b=c.")
+@click.option("--models", multiple=True, metavar="LABEL", help="As the shards were run.")
+@click.option("--evaluations", multiple=True, metavar="NAME", help="As the shards were run.")
+@click.option("--limit", type=click.IntRange(1), help="As the shards were run.")
+@click.option("--trials", type=click.IntRange(1), help="As the shards were run.")
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
-def command(
+def command(  # noqa: PLR0913  one parameter for each option of the command line
     config: Path,
     runs: tuple[str, ...],
+    *,
     profile: str | None,
     overrides: tuple[str, ...],
-    *,
+    models: tuple[str, ...],
+    evaluations: tuple[str, ...],
+    limit: int | None,
+    trials: int | None,
     no_publish: bool,
     reports: Path,
 ) -> int:
     """Join runs and print the new run folder's path as the last line of stdout."""
-    plan = load_plan(config, profile, overrides)
+    plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
     parts = [find_run(run, reports) for run in runs]
     for part in parts:
         if part.load().plan_digest != plan.digest:

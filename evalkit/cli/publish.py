@@ -47,6 +47,8 @@ async def _publish(folder: RunFolder, backend: str | None, project: str | None) 
 
 
 def _check(folder: RunFolder, run: RunResult, backend: str | None) -> None:
+    if run.plan.get("shard"):
+        raise ConfigError(f"{folder.path} is one shard of a run; join them with `evalkit merge` and publish that")
     if run.status != "complete":
         ended = f"{len(run.cells)} of {len(run.plan['cells'])} cells"
         raise IncompleteError(

@@ -16,7 +16,7 @@ from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
-from evalkit.folders import find_run, find_unfinished, new_run_folder
+from evalkit.folders import find_run, find_unfinished, has_ended, new_run_folder
 from evalkit.plan import Plan, make_plan
 from evalkit.records import Json
 from evalkit.report.terminal import print_leaderboard
@@ -172,17 +172,23 @@ def resolve_weave(config: Config, env: Mapping[str, str], *, publish: bool) -> t
 def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None) -> RunFolder:
     name = plan.config.name
     if resume is not None and resume != _NEWEST:
-        folder = find_run(resume, reports)
-        if folder.load().plan_digest != plan.digest:
-            raise ConfigError(
-                f"{folder.path} was another plan: its models, prompts, data or scorers differ; use --fresh"
-            )
-        return folder
+        return _named(find_run(resume, reports), plan)
     unfinished = None if fresh else find_unfinished(reports, name, plan.digest, plan.part)
     if unfinished is None:
         return new_run_folder(reports, name)
     click.echo(f"going on with the unfinished run {unfinished.path} (--fresh starts anew)", err=True)
     return unfinished
+
+
+def _named(folder: RunFolder, plan: Plan) -> RunFolder:
+    run = folder.load()
+    if run.plan_digest != plan.digest or run.plan.get("shard") != plan.describe()["shard"]:
+        raise ConfigError(
+            f"{folder.path} was another plan: its models, prompts, data, scorers or shard differ; use --fresh"
+        )
+    if has_ended(folder, run):
+        raise ConfigError(f"{folder.path} is complete; `evalkit publish` and `evalkit report` work on it as it is")
+    return folder
 
 
 def _count(number: int, noun: str) -> str:

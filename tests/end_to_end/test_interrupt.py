@@ -89,3 +89,69 @@ def test_an_outage_is_incomplete_never_a_score(tmp_path: Path) -> None:
         done = evalkit("run", "config.yaml", cwd=tmp_path)
     assert done.code == 0, done.stderr
     assert done.run["cells"][0]["outcomes"]["ok"] == ROWS
+
+
+def test_killed_while_publishing_nothing_is_asked_again(tmp_path: Path) -> None:
+    with FakeEndpoint() as endpoint:
+        config(tmp_path, endpoint.url)
+        with subprocess.Popen(
+            command("run", "config.yaml"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            while not any('"complete"' in path.read_text() for path in tmp_path.glob("reports/stop/*/run.json")):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        asked = endpoint.stats()["requests"]
+        assert asked == ROWS
+        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert endpoint.stats()["requests"] == asked
+    assert len(list((tmp_path / "reports" / "stop").iterdir())) == 1
+    assert done.run["weave"]["verified"] is True
+    assert (done.folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interrupted_while_publishing_says_what_to_do(tmp_path: Path, number: signal.Signals) -> None:
+    with FakeEndpoint() as endpoint:
+        config(tmp_path, endpoint.url)
+        with subprocess.Popen(
+            command("run", "config.yaml"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            while not any('"complete"' in path.read_text() for path in tmp_path.glob("reports/stop/*/run.json")):
+                time.sleep(0.01)
+            process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert b"every answer is saved; run the same command again" in stderr
+    assert (tmp_path / stdout.decode().strip() / "run.json").is_file()
+
+
+def test_a_second_ctrl_c_gives_up_on_what_hangs(tmp_path: Path) -> None:
+    with FakeEndpoint(faults={"hang": 0.5}) as endpoint:
+        config(tmp_path, endpoint.url)
+        with subprocess.Popen(
+            command("run", "config.yaml"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            while endpoint.stats()["in_flight"] < 4:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == 130, stderr
+        run = json.loads((tmp_path / stdout.decode().strip() / "run.json").read_text())
+        outcomes = run["cells"][0]["outcomes"]
+        assert outcomes["ok"] + outcomes["not_run"] == ROWS
+        assert outcomes["ok"] == endpoint.stats()["statuses"].get("200", 0)
