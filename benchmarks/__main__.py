@@ -21,6 +21,8 @@ CONFIG = {
     "report": {"html": True},
 }
 
+NO_PAGES = {"html": False, "markdown": False, "parquet": False}
+
 
 def evalkit(server: Endpoint, rows: int, concurrency: int, folder: Path, **changes: object) -> Cost:
     """Run evalkit over `rows` questions with everything on but Weave."""
@@ -71,9 +73,11 @@ def bar_efficiency(server: Endpoint, folder: Path) -> None:
 def bar_memory(server: Endpoint, folder: Path) -> None:
     """Peak memory at N=5000 and its growth; disk a row."""
     server.reset(latency_s=0.0)
-    small, large = evalkit(server, 1000, 32, folder), evalkit(server, 5000, 32, folder)
-    growth = (large.peak_mib - small.peak_mib) / 4000 * 1024
-    print(f"peak memory at N=5000: {large.peak_mib:.0f} MiB (bar 100), growth {growth:.1f} KiB a row (bar 2.5)")
+    small, engine = (evalkit(server, rows, 32, folder, report=NO_PAGES) for rows in (1000, 5000))
+    growth = (engine.peak_mib - small.peak_mib) / 4000 * 1024
+    print(f"peak memory at N=5000: {engine.peak_mib:.0f} MiB (bar 100), growth {growth:.1f} KiB a row (bar 2.5)")
+    large = evalkit(server, 5000, 32, folder)
+    print(f"the largest process with its pages (made by a process of their own): {large.peak_mib:.0f} MiB")
     run_folder = folder / large.stdout.strip().splitlines()[-1]
     for path in sorted(run_folder.iterdir()):
         print(f"  {path.name}: {path.stat().st_size / 5000:.0f} B a row")
@@ -89,8 +93,7 @@ def bar_startup(_: Endpoint, __: Path) -> None:
 def bar_first_request(server: Endpoint, folder: Path) -> None:
     """CPU of a whole run of one row."""
     server.reset(latency_s=0.0)
-    nothing = {"html": False, "markdown": False, "parquet": False}
-    costs = [evalkit(server, 1, 1, folder, report=nothing).cpu_s for _ in range(3)]
+    costs = [evalkit(server, 1, 1, folder, report=NO_PAGES).cpu_s for _ in range(3)]
     print(f"a run of one row without pages: {statistics.median(costs):.2f} CPU s (bar for the first request 1.2)")
 
 

@@ -15,7 +15,6 @@ class StopReason(IntEnum):
     INTERRUPTED = ExitCode.INTERRUPTED
     ACCESS = ExitCode.ACCESS
     QUOTA = ExitCode.INCOMPLETE
-    FAILED = ExitCode.BUG
 
 
 class Stop:

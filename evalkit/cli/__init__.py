@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Command -> its module, which has a click command called `command`, and the line that --help prints."""
 
 _SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
-_SHORTEST_SECRET = 4
+_SHORTEST_SECRET = 6
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _GROUPS = {"config": "Look at a config as a run would see it."}
 
