@@ -241,6 +241,10 @@ def test_the_house_has_the_names_it_promises() -> None:
         assert name in evalkit.__all__
 
 
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
 def test_datasets_holds_data_only() -> None:
     assert list((ROOT / "datasets").rglob("*.py")) == []
 
