@@ -15,7 +15,7 @@ from evalkit.cli.progress import watch_progress
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
-from evalkit.errors import ConfigError, ExitCode
+from evalkit.errors import AccessError, ConfigError, ExitCode
 from evalkit.folders import find_run, find_unfinished, has_ended, new_run_folder
 from evalkit.plan import Plan, make_plan
 from evalkit.records import Json
@@ -157,15 +157,22 @@ def narrow(
 
 
 def resolve_weave(config: Config, env: Mapping[str, str], *, publish: bool) -> tuple[WeaveTarget, str]:
-    """Return where to publish, and why there."""
-    project = config.weave.project or f"local/{config.name}"
+    """Return where to publish, and why there.
+
+    Raises:
+        AccessError: the config says wandb, and the key or the project is missing.
+    """
+    project, backend = config.weave.project or f"local/{config.name}", config.weave.backend
+    needed = {"WANDB_API_KEY": env.get("WANDB_API_KEY"), "weave.project": config.weave.project}
+    missing = next((name for name, value in needed.items() if not value), None)
     if not publish:
         return WeaveTarget("off", project), "--no-publish"
-    if config.weave.backend != "auto":
-        return WeaveTarget(config.weave.backend, project), "the config says so"
-    if config.weave.project and env.get("WANDB_API_KEY"):
+    if backend == "wandb" and missing is not None:
+        raise AccessError(f"weave.backend is wandb, and {missing} is not set; set it, or use backend auto or local")
+    if backend != "auto":
+        return WeaveTarget(backend, project), "the config says so"
+    if missing is None:
         return WeaveTarget("wandb", project), "WANDB_API_KEY and weave.project are set"
-    missing = "weave.project" if env.get("WANDB_API_KEY") else "WANDB_API_KEY"
     return WeaveTarget("local", project), f"{missing} is not set"
 
 
