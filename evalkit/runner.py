@@ -17,7 +17,7 @@ from evalkit.garbage import rare_collections
 from evalkit.interrupts import heed_interrupts
 from evalkit.journal import Journal, settle_journal
 from evalkit.lanes import offline_lanes, open_lanes
-from evalkit.pages import make_files
+from evalkit.pages import PageMaker
 from evalkit.plan import Plan
 from evalkit.publishing import Publisher
 from evalkit.records import Json, RunResult
@@ -117,9 +117,11 @@ class _Conductor:
             for name, dataset in self.plan.datasets.items():
                 journal.put_samples(name, dataset.samples)
             publisher = await self._start_publisher()
+            pages = await PageMaker.start(self.folder, self.plan.config.report)
             try:
                 counted = await self._answer(journal, watch, offline=offline)
             except BaseException:
+                pages.stop()
                 if publisher is not None:
                     await publisher.finish(complete=False)
                 raise
@@ -127,7 +129,7 @@ class _Conductor:
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
-        finishing = asyncio.create_task(self._finish(run, publisher))
+        finishing = asyncio.create_task(self._finish(run, publisher, pages))
         try:
             with heed_interrupts(finishing.cancel):
                 run, broken = await finishing
@@ -137,9 +139,11 @@ class _Conductor:
         exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
 
-    async def _finish(self, run: RunResult, publisher: Publisher | None) -> tuple[RunResult, str | None]:
+    async def _finish(
+        self, run: RunResult, publisher: Publisher | None, pages: PageMaker
+    ) -> tuple[RunResult, str | None]:
         """Make the pages while the publisher ends; only a complete run is published."""
-        making = asyncio.create_task(make_files(self.folder, self.plan.config.report))
+        making = asyncio.create_task(pages.make())
         try:
             if publisher is not None:
                 block = await publisher.finish(complete=run.status == "complete")
