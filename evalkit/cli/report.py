@@ -9,11 +9,10 @@ import click
 from evalkit.errors import ExitCode
 from evalkit.folders import find_run
 from evalkit.report.build import write_report
+from evalkit.report.svg import warm_up
 from evalkit.samples_table import write_samples
 
 __all__ = ["command"]
-
-_LIBRARIES = ("pyarrow.parquet", "altair", "vl_convert")
 
 
 @click.command("report", help="Build the report of a stored run again: report.html, summary.md and samples.parquet.")
@@ -24,8 +23,8 @@ def command(run: str, *, reports: Path, when_told: bool) -> int:
     """Make the files that the run's config asks for and print their paths."""
     folder = find_run(run, reports)
     if when_told:
-        for library in _LIBRARIES:
-            importlib.import_module(library)
+        importlib.import_module("pyarrow.parquet")
+        warm_up()
         if not sys.stdin.readline():
             return ExitCode.DONE
     made: list[Path] = []

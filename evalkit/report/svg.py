@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evalkit.report.escape import shorten, shorten_label
 
-__all__ = ["SENTINELS", "axis_ticks", "fit_label", "measure", "render_svg"]
+__all__ = ["SENTINELS", "axis_ticks", "fit_label", "measure", "render_svg", "warm_up"]
 
 SENTINELS = {
     "label": ("#0a0001", "t"),
@@ -64,6 +64,14 @@ def _advance(character: str) -> float:
     if character in _WIDE or unicodedata.east_asian_width(character) in "WF":
         return 13.5
     return 9.6 if character.isupper() else 7.9
+
+
+def warm_up() -> None:
+    """Draw a chart of nothing: the first one costs as much as the next twenty."""
+    import altair as alt
+    import vl_convert
+
+    vl_convert.vegalite_to_svg(alt.Chart(alt.Data(values=[])).mark_point().to_dict())
 
 
 def render_svg(chart: Any, size: tuple[int, int], *, name: str, description: str) -> Markup:
