@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from evalkit.dataset import Dataset, load_dataset
     from evalkit.errors import ConfigError, DatasetError, EvalkitError, ExitCode
     from evalkit.plan import Plan, make_plan
-    from evalkit.records import Message, Prediction, Request, RunResult, Sample, Score
+    from evalkit.records import Message, Prediction, Request, Sample, Score
+    from evalkit.results import RunResult
     from evalkit.runner import run_plan
     from evalkit.store import RunFolder
 
@@ -46,7 +47,8 @@ _HOMES = {
     "evalkit.dataset": ("Dataset", "load_dataset"),
     "evalkit.errors": ("ConfigError", "DatasetError", "EvalkitError", "ExitCode"),
     "evalkit.plan": ("Plan", "make_plan"),
-    "evalkit.records": ("Message", "Prediction", "Request", "RunResult", "Sample", "Score"),
+    "evalkit.records": ("Message", "Prediction", "Request", "Sample", "Score"),
+    "evalkit.results": ("RunResult",),
     "evalkit.runner": ("run_plan",),
     "evalkit.store": ("RunFolder",),
 }

@@ -9,7 +9,8 @@ from functools import cached_property
 from evalkit.call_columns import CallColumns
 from evalkit.config.schema import OnErrorSpec, PriceSpec
 from evalkit.errors import ConfigError
-from evalkit.records import CellResult, Json, MetricResult, Sample, SampleResult
+from evalkit.records import Json, Sample, SampleResult
+from evalkit.results import CellResult, MetricResult
 from evalkit.score_columns import ScoreColumn, ScoreRules
 from evalkit.stats.intervals import Interval
 from evalkit.stats.pairing import ItemScores

@@ -69,7 +69,10 @@ def encode_prediction(prediction: Prediction) -> str:
         timing.queue_s,
         timing.backoff_s,
         timing.first_token_s,
+        timing.first_byte_s,
     ]
+    if prediction.from_cache:
+        plain["from_cache"] = True
     if (usage := prediction.usage) is not None:
         plain["usage"] = [
             usage.prompt_tokens,
@@ -99,6 +102,7 @@ def decode_prediction(text: str, *, from_journal: bool = False) -> Prediction:
         timing=Timing(*plain["timing"]),
         attempts=plain["attempts"],
         from_journal=from_journal,
+        from_cache=plain.get("from_cache", False),
         **{name: plain.get(name) for name in _DETAILS},
     )
 

@@ -9,7 +9,8 @@ from evalkit.engine import Lane, Progress
 from evalkit.journal import ASK_AGAIN
 from evalkit.leaderboard import build_leaderboard
 from evalkit.plan import Cell, Plan
-from evalkit.records import CellResult, Json, PredictionOutcome, RunResult
+from evalkit.records import Json, PredictionOutcome
+from evalkit.results import CellResult, RunResult
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder
 

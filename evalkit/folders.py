@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evalkit.errors import StoreError
-from evalkit.records import RunResult
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
 __all__ = ["RESUME_WITHIN", "find_run", "find_unfinished", "has_ended", "lock_folder", "new_run_folder", "run_folders"]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.records import CellResult, Json, MetricResult
+from evalkit.records import Json
+from evalkit.results import CellResult, MetricResult
 from evalkit.stats.distributions import normal_quantile
 from evalkit.stats.paired import PairedDifference, paired_difference
 from evalkit.stats.pairing import ItemScores, pair_items

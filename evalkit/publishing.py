@@ -112,7 +112,7 @@ class Publisher:
                     on_progress(self.rows)
             return self._block(None)
         finally:
-            await self._end()
+            await self.stop()
 
     def _tell(self, line: Mapping[str, Json]) -> None:
         assert self._process.stdin is not None
@@ -145,10 +145,11 @@ class Publisher:
             lines = text.decode("utf-8", "replace").splitlines()
             self._stderr.extend(line[-500:] for line in lines if line.strip())
 
-    async def _end(self) -> None:
+    async def stop(self) -> None:
         """Leave no process behind."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self.is_alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         self._readers.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -8,16 +8,13 @@ from typing import Any
 __all__ = [
     "NOT_ANSWERED",
     "CallKey",
-    "CellResult",
     "Failure",
     "FailureKind",
     "Json",
     "Message",
-    "MetricResult",
     "Prediction",
     "PredictionOutcome",
     "Request",
-    "RunResult",
     "Sample",
     "SampleResult",
     "Score",
@@ -63,11 +60,17 @@ class ScoreOutcome(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """What a provider's error means for the rest of the run."""
+    """What a provider's error means for the rest of the run.
+
+    `throttle` is a refusal for the calls in flight, `rate` one for the calls or tokens of a span of time.
+    """
 
     ACCESS = "access"
+    UNKNOWN_MODEL = "unknown_model"
     QUOTA = "quota"
+    BUDGET = "budget"
     THROTTLE = "throttle"
+    RATE = "rate"
     TRANSIENT = "transient"
     OVERLOADED = "overloaded"
     REJECTED = "rejected"
@@ -141,7 +144,8 @@ class Usage:
 class Timing:
     """Where the time of one call went, in seconds; started_at and ended_at are Unix times of the answering attempt.
 
-    `service_s` is that attempt alone; waiting for a permit and backing off are kept apart.
+    `service_s` is that attempt alone, `first_byte_s` its part until the reply's headers, `first_token_s` until the
+    first piece of text of a streamed answer; waiting for a permit and backing off are kept apart.
     """
 
     started_at: float = 0.0
@@ -150,6 +154,7 @@ class Timing:
     queue_s: float = 0.0
     backoff_s: float = 0.0
     first_token_s: float | None = None
+    first_byte_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model answered. A failure is a value here, never an exception."""
+    """What a model answered. A failure is a value here, never an exception.
+
+    `from_cache` marks an answer that an earlier run paid for; `hold_s` is how long the server, by its rate-limit
+    headers, takes no further call (it is not kept).
+    """
 
     outcome: PredictionOutcome
     text: str = ""
@@ -179,6 +188,8 @@ class Prediction:
     logprobs: Json = None
     attempts: int = 1
     from_journal: bool = False
+    from_cache: bool = False
+    hold_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,86 +225,3 @@ class SampleResult:
     prediction: Prediction
     scores: Mapping[str, Score]
     key: CallKey
-
-
-@dataclass(frozen=True, slots=True)
-class MetricResult:
-    """A number over many scores, as in run.json; None where nothing was scored.
-
-    `n` counts the samples in the mean, `worst` and `best` set each excluded one to 0 and to 1.
-    `rerun_noise` is how far a re-run of the same model may move the mean; None when one trial cannot tell.
-    """
-
-    kind: str
-    mean: float | None
-    lower: float | None
-    upper: float | None
-    confidence: float
-    method: str
-    n: int
-    clusters: int
-    worst: float | None
-    best: float | None
-    outcomes: Mapping[str, int]
-    slices: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    rerun_noise: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """One model on one evaluation, as in run.json."""
-
-    model: str
-    model_id: str
-    provider: str
-    served_models: tuple[str, ...]
-    fingerprints: tuple[str, ...]
-    evaluation: str
-    samples: int
-    trials: int
-    outcomes: Mapping[str, int]
-    metrics: Mapping[str, MetricResult]
-    usage: Mapping[str, int]
-    cost_usd: float | None
-    price_source: str | None
-    output_tokens: Mapping[str, float | None]
-    latency_s: Mapping[str, float | None]
-    measure: Mapping[str, Json]
-    treatment: Mapping[str, Json]
-
-    @property
-    def key(self) -> str:
-        """The cell's name in the journal and in run.json: evaluation/model."""
-        return f"{self.evaluation}/{self.model}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """One run, field for field as run.json; `pairs` and `tie` are the leaderboard's paired differences and its tie."""
-
-    run_id: str
-    name: str
-    status: str
-    started_at: str
-    ended_at: str | None
-    plan_digest: str
-    versions: Mapping[str, str]
-    datasets: Mapping[str, Mapping[str, Json]]
-    cells: tuple[CellResult, ...]
-    schema_version: int = 1
-    profile: str | None = None
-    parent_run: str | None = None
-    primary: str | None = None
-    git: Mapping[str, Json] | None = None
-    environment: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    seed: int = 0
-    config: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    plan: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    leaderboard: tuple[Mapping[str, Json], ...] = ()
-    pairs: tuple[Mapping[str, Json], ...] = ()
-    tie: Mapping[str, Json] | None = None
-    calls: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    throttle: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    gate: Mapping[str, Json] | None = None
-    verdict: str | None = None
-    weave: Mapping[str, Json] | None = None

@@ -14,13 +14,14 @@ from evalkit.errors import ExitCode
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
 from evalkit.garbage import rare_collections
-from evalkit.interrupts import heed_interrupts
+from evalkit.interrupts import Interrupts, catch_interrupts
 from evalkit.journal import Journal, settle_journal
 from evalkit.lanes import offline_lanes, open_lanes
 from evalkit.pages import PageMaker
 from evalkit.plan import Plan
 from evalkit.publishing import Publisher
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
+from evalkit.results import RunResult
 from evalkit.scoring import aclose_scorers
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder, encode_cell
@@ -61,9 +62,9 @@ async def run_plan(
         ProviderError: a provider cannot be started.
         StoreError: the folder is being written by another process, or the disk refuses.
     """
-    with lock_folder(folder):
+    with lock_folder(folder), catch_interrupts() as interrupts:
         run, continued = _begin(plan, folder, weave)
-        conductor = _Conductor(plan, folder, run, continued=continued or offline)
+        conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline)
         return await conductor.conduct(watch, offline=offline)
 
 
@@ -105,8 +106,11 @@ def _describe_dataset(dataset: Dataset) -> dict[str, Json]:
 class _Conductor:
     """One run from its first call to its last file."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, run: RunResult, *, continued: bool) -> None:
+    def __init__(
+        self, plan: Plan, folder: RunFolder, run: RunResult, interrupts: Interrupts, *, continued: bool
+    ) -> None:
         self.plan, self.folder, self.run, self.continued = plan, folder, run, continued
+        self.interrupts = interrupts
         self.stop = Stop()
         self.tallies = open_tallies(plan)
 
@@ -131,9 +135,12 @@ class _Conductor:
         self.folder.save(run)
         finishing = asyncio.create_task(self._finish(run, publisher, pages))
         try:
-            with heed_interrupts(finishing.cancel):
+            with self.interrupts.heed(finishing.cancel):
                 run, broken = await finishing
         except asyncio.CancelledError:
+            pages.stop()
+            if publisher is not None:
+                await publisher.stop()
             later = "interrupted while publishing and reporting; every answer is saved; run the same command again"
             return RunEnd(self.folder, run, ExitCode.INTERRUPTED, (*messages, later))
         exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
@@ -172,7 +179,7 @@ class _Conductor:
             if watch is not None:
                 await opened.enter_async_context(watch(engine.progress, lanes))
             work = asyncio.create_task(engine.run())
-            with rare_collections(), heed_interrupts(lambda: self._interrupt(work)):
+            with rare_collections(), self.interrupts.heed(lambda: self._interrupt(work)):
                 try:
                     await work
                 except asyncio.CancelledError:

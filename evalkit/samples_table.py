@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from evalkit.codec import encode_json
 from evalkit.journal_reader import JournalReader, StoredResult
-from evalkit.records import Json, Prediction, RunResult, Sample
+from evalkit.records import Json, Prediction, Sample
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
 if TYPE_CHECKING:

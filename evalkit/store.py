@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalkit.errors import StoreError
 from evalkit.journal_reader import JournalReader
-from evalkit.records import CellResult, Json, RunResult
+from evalkit.records import Json
+from evalkit.results import CellResult, RunResult
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "decode_cell", "encode_cell", "write_atomically"]
 

@@ -13,7 +13,6 @@ from evalkit.errors import ConfigError
 from evalkit.records import (
     NOT_ANSWERED,
     CallKey,
-    CellResult,
     Prediction,
     PredictionOutcome,
     Sample,
@@ -23,6 +22,7 @@ from evalkit.records import (
     Timing,
     Usage,
 )
+from evalkit.results import CellResult
 from evalkit.store import decode_cell, encode_cell
 
 

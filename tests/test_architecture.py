@@ -17,7 +17,7 @@ PACKAGE = ROOT / "evalkit"
 
 FLOORS = {
     "1 nouns, numbers, text; the shape of the YAML": """
-        errors records digest normalize environment stop interrupts
+        errors records results digest normalize environment stop interrupts
         letters patterns reasoning jsontext strictjson shapes located subset targets codec
         stats/* config/__init__ config/spec config/questions config/schema
         scorers/__init__ sources/__init__ providers/__init__ weave_io/__init__ report/__init__ report/sections/__init__

@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.folders import find_run, find_unfinished, lock_folder, new_run_folder, run_folders
-from evalkit.records import RunResult
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
 

@@ -10,7 +10,8 @@ import click
 from evalkit.errors import ConfigError, ExitCode, IncompleteError
 from evalkit.folders import find_run, lock_folder
 from evalkit.publishing import Publisher
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
 __all__ = ["command"]

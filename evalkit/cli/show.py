@@ -10,10 +10,11 @@ import click
 from evalkit.errors import ConfigError
 from evalkit.folders import find_run
 from evalkit.journal_reader import JournalReader
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
 from evalkit.registry import nearest
 from evalkit.report.one_sample import find_sample
 from evalkit.report.terminal import clean_text, print_leaderboard
+from evalkit.results import RunResult
 from evalkit.store import RunFolder, encode_cell
 
 __all__ = ["command"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from evalkit.records import RunResult
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
@@ -16,6 +15,7 @@ from evalkit.report.numbers import (
     plural,
 )
 from evalkit.report.standings import Standing, read_standings, read_state
+from evalkit.results import RunResult
 
 __all__ = ["claim_best", "claim_detail", "claim_tie", "list_names"]
 

@@ -1,6 +1,5 @@
 """The report of a run as blocks: its sections in the order of the page."""
 
-from evalkit.records import RunResult
 from evalkit.report.blocks import Section
 from evalkit.report.sections.cost import CostSection
 from evalkit.report.sections.evaluations import EvaluationsSection
@@ -8,6 +7,7 @@ from evalkit.report.sections.leaderboard import LeaderboardSection
 from evalkit.report.sections.outcomes import OutcomesSection
 from evalkit.report.sections.provenance import ProvenanceSection
 from evalkit.report.sections.verdict import VerdictSection
+from evalkit.results import RunResult
 
 __all__ = ["build_sections"]
 

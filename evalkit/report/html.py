@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from evalkit.records import RunResult
 from evalkit.report.assets import load_script, load_style
 from evalkit.report.blocks import IntervalChart, ScatterChart, Section
 from evalkit.report.charts import draw_intervals
@@ -19,6 +18,7 @@ from evalkit.report.escape import escape_text
 from evalkit.report.pack import SAMPLES_SECTION, PackedSamples
 from evalkit.report.scatter import draw_scatter
 from evalkit.report.svg import axis_ticks
+from evalkit.results import RunResult
 
 __all__ = ["GLYPHS", "render_html", "sample_address"]
 

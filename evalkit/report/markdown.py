@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from evalkit.records import RunResult
 from evalkit.report.blocks import (
     Block,
     Cell,
@@ -20,6 +19,7 @@ from evalkit.report.blocks import (
 )
 from evalkit.report.escape import mark_controls, shorten
 from evalkit.report.html import GLYPHS
+from evalkit.results import RunResult
 
 __all__ = ["escape_markdown", "render_markdown"]
 

@@ -5,12 +5,13 @@ import json
 import math
 from dataclasses import dataclass
 
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
 from evalkit.report.assets import load_samples_section
 from evalkit.report.chunks import ROWS_A_CHUNK, GzipText, TextChunks
 from evalkit.report.sample_index import SampleIndex
 from evalkit.report.sample_rows import Board, lay_out, read_rows
 from evalkit.report.sample_texts import describe_texts
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
 __all__ = ["SAMPLES_SECTION", "PackedSamples", "pack_samples"]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from evalkit.config.schema import OnErrorSpec
 from evalkit.journal_reader import JournalReader, StoredResult
-from evalkit.records import Json, RunResult, Sample
+from evalkit.records import Json, Sample
+from evalkit.results import RunResult
 from evalkit.score_columns import counts_as
 
 __all__ = ["Board", "EvaluationColumns", "SampleRow", "lay_out", "read_rows"]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.records import CellResult, Json, MetricResult, RunResult, ScoreOutcome
+from evalkit.records import Json, ScoreOutcome
+from evalkit.results import CellResult, MetricResult, RunResult
 
 __all__ = [
     "NOTHING_MEASURED",

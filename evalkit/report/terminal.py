@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evalkit.records import RunResult
 from evalkit.report.escape import shorten
 from evalkit.report.numbers import (
     NOTHING,
@@ -21,6 +20,7 @@ from evalkit.report.numbers import (
 )
 from evalkit.report.sections.leaderboard import format_rank
 from evalkit.report.standings import Standing, count_failed, read_standings
+from evalkit.results import RunResult
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from evalkit.errors import EvalkitError, PublishError
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 from evalkit.weave_io.child_environment import child_environment
 from evalkit.weave_io.client import open_local_client

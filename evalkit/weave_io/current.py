@@ -9,7 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from evalkit.journal_reader import StoredResult
-from evalkit.records import CellResult, Json
+from evalkit.records import Json
+from evalkit.results import CellResult
 from evalkit.weave_io.summaries import row_facts, row_output, row_score
 
 __all__ = ["CURRENT_CELL", "CellReplay", "cell_ended", "facts", "finish_row", "predict", "score", "summarize"]

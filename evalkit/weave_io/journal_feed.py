@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from evalkit.journal import ASK_AGAIN
 from evalkit.journal_reader import JournalReader, StoredResult
-from evalkit.records import CellResult
+from evalkit.results import CellResult
 from evalkit.store import decode_cell
 
 __all__ = ["JournalFeed"]

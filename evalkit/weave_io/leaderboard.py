@@ -15,7 +15,8 @@ from weave.trace.refs import CallRef, ObjectRef
 from weave.trace.weave_client import WeaveClient
 
 from evalkit.errors import PublishError
-from evalkit.records import CellResult, Json
+from evalkit.records import Json
+from evalkit.results import CellResult
 from evalkit.weave_io.changes import latest_version
 from evalkit.weave_io.names import sanitize
 from evalkit.weave_io.publication import Publication

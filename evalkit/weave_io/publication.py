@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evalkit.digest import canonical_json, digest_text
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
+from evalkit.results import RunResult
 from evalkit.weave_io.names import ObjectNames
 
 __all__ = ["ROW_LIMIT", "CellPlan", "Publication", "choose_samples"]

@@ -9,7 +9,8 @@ import weave
 from weave.trace.weave_client import WeaveClient
 
 from evalkit.journal_reader import JournalReader
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
+from evalkit.results import RunResult
 from evalkit.store import RunFolder
 from evalkit.weave_io.cell_publisher import CellPublisher
 from evalkit.weave_io.journal_feed import POLL_S, JournalFeed

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import cast
 
-from evalkit.records import CellResult, Json, MetricResult, Prediction, PredictionOutcome, Score, ScoreOutcome
+from evalkit.records import Json, Prediction, PredictionOutcome, Score, ScoreOutcome
+from evalkit.results import CellResult, MetricResult
 
 __all__ = ["RUN_SCORER", "row_facts", "row_output", "row_score", "run_summary", "scorer_summary", "valid_text"]
 

@@ -10,8 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evalkit.config.schema import OnErrorSpec
-from evalkit.records import Prediction, PredictionOutcome, RunResult, Sample, Score, ScoreOutcome
+from evalkit.records import Prediction, PredictionOutcome, Sample, Score, ScoreOutcome
 from evalkit.report.build import write_report
+from evalkit.results import RunResult
 from tests.weave_io.run_folders import Judgement, ModelUnderTest, RunSpec, answered, failed, make_run_folder
 
 CHROMIUM = shutil.which("chromium")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.cli.run import load_plan
-from evalkit.records import RunResult
+from evalkit.results import RunResult
 from evalkit.runner import WeaveTarget, run_plan
 from evalkit.store import RunFolder
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.records import RunResult
 from evalkit.report.numbers import NOTHING
 from evalkit.report.terminal import clean_text, print_leaderboard
+from evalkit.results import RunResult
 from tests.weave_io.run_folders import ModelUnderTest, RunSpec, make_run_folder
 
 LABELS = ("Plain", "Closing [/]", "[red]Red[/red]", "Turned \u202eleba\x1b[31m", "W" * 300)

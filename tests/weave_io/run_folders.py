@@ -12,7 +12,6 @@ from evalkit.digest import digest_json, digest_text
 from evalkit.journal import Journal
 from evalkit.records import (
     CallKey,
-    CellResult,
     Failure,
     FailureKind,
     Json,
@@ -20,13 +19,13 @@ from evalkit.records import (
     Prediction,
     PredictionOutcome,
     Request,
-    RunResult,
     Sample,
     SampleResult,
     Score,
     Timing,
     Usage,
 )
+from evalkit.results import CellResult, RunResult
 from evalkit.store import RunFolder, encode_cell
 
 __all__ = ["MODELS", "Judgement", "ModelUnderTest", "RunSpec", "answered", "failed", "make_run_folder", "seen_right"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from evalkit.records import Json, MetricResult, Score, ScoreOutcome
+from evalkit.records import Json, Score, ScoreOutcome
+from evalkit.results import MetricResult
 from evalkit.weave_io.summaries import row_facts, row_output, row_score, scorer_summary, valid_text
 from tests.weave_io.run_folders import answered, failed
 

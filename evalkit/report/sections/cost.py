@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.records import RunResult
 from evalkit.report.blocks import Block, Paragraph, ScatterChart, ScatterMark, Section
 from evalkit.report.claims import list_names
 from evalkit.report.numbers import decimals, format_money, format_percent, half_width, plural
 from evalkit.report.standings import Standing, read_standings
+from evalkit.results import RunResult
 
 __all__ = ["CostSection"]
 

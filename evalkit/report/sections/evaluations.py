@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.records import CellResult, Json, MetricResult, RunResult
+from evalkit.records import Json
 from evalkit.report.blocks import (
     Block,
     Cell,
@@ -30,6 +30,7 @@ from evalkit.report.numbers import (
     half_width,
 )
 from evalkit.report.standings import read_standings, read_state
+from evalkit.results import CellResult, MetricResult, RunResult
 
 __all__ = ["EvaluationsSection"]
 

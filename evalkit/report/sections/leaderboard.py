@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.records import RunResult
 from evalkit.report.blocks import (
     Block,
     Cell,
@@ -33,6 +32,7 @@ from evalkit.report.numbers import (
 )
 from evalkit.report.pair_table import fold_pairs
 from evalkit.report.standings import Spending, Standing, count_failed, read_standings, read_state
+from evalkit.results import RunResult
 
 __all__ = ["LeaderboardSection", "fit_axis", "format_rank"]
 

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.records import CellResult, PredictionOutcome, RunResult, ScoreOutcome
+from evalkit.records import PredictionOutcome, ScoreOutcome
 from evalkit.report.blocks import Block, Cell, Column, Link, OutcomeStrip, Paragraph, Row, Section, StripCell, Table
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import format_count, format_percent
 from evalkit.report.standings import lead_outcomes, read_standings
+from evalkit.results import CellResult, RunResult
 
 __all__ = ["OutcomesSection"]
 

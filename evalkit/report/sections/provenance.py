@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from evalkit.records import Json, RunResult
+from evalkit.records import Json
 from evalkit.report.blocks import Block, Definitions, Section, Side
 from evalkit.report.numbers import format_count, format_percent, plural
+from evalkit.results import RunResult
 
 __all__ = ["ProvenanceSection"]
 

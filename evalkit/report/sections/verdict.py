@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evalkit.records import RunResult
 from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
 from evalkit.report.claims import claim_best, claim_detail
 from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money, plural
 from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
+from evalkit.results import RunResult
 
 __all__ = ["VerdictSection"]
 
