@@ -1,4 +1,4 @@
-"""Prints the bars: `python -m benchmarks [engine efficiency memory startup rate limit three]`."""
+"""Prints the bars: `python -m benchmarks [engine efficiency memory startup first rate limit three faults]`."""
 
 import json
 import math
@@ -130,6 +130,26 @@ def bar_three(server: Endpoint, folder: Path) -> None:
     print(f"three models, C=32: peak {stats['peak']} in flight (bar 32), busy {busy:.2f} of the ideal (bar 1.15)")
 
 
+def bar_faults(server: Endpoint, folder: Path) -> None:
+    """Wall time with faults on first attempts over the fault-free run's; 3,000 rows at 0.5 s, C=32."""
+    faults = {"429": 0.3, "500": 0.1, "malformed": 0.1, "reset": 0.1}
+    server.reset(latency_s=0.5, faults={}, fault_at={})
+    quiet = evalkit(server, 3000, 32, folder).wall_s
+    for adaptive, bar in ((False, f"{1.5 * quiet + 15:.0f} s"), (True, f"{3 * quiet:.0f} s")):
+        server.reset(faults=faults, fault_attempts=1, fault_at={1000: "hang"}, retry_after="1")
+        throttle = {"max_concurrency": 32, "adaptive": adaptive}
+        provider = {"use": "openai", "base_url": server.url, "timeout": "5s"}
+        cost = evalkit(server, 3000, 32, folder, throttle=throttle, providers={"fake": provider})
+        run = json.loads((folder / cost.stdout.strip().splitlines()[-1] / "run.json").read_text(encoding="utf-8"))
+        stats, scored = server.stats(), run["cells"][0]["metrics"]["exact"]["n"]
+        twice = sum(count > 1 for count in stats["answered"].values())
+        print(
+            f"faults, adaptive {adaptive}: {cost.wall_s:.0f} s, fault-free {quiet:.0f} s (bar {bar}); {scored} scored, "
+            f"{twice} answered twice, settled at {run['throttle']['settled']}, statuses {stats['statuses']}"
+        )
+    server.reset(latency_s=0.0, faults={}, fault_at={}, retry_after="")
+
+
 BARS = {
     "engine": bar_engine,
     "efficiency": bar_efficiency,
@@ -139,6 +159,7 @@ BARS = {
     "limit": bar_limit,
     "rate": bar_rate,
     "three": bar_three,
+    "faults": bar_faults,
 }
 
 

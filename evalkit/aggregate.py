@@ -9,6 +9,7 @@ from functools import cached_property
 from evalkit.call_columns import CallColumns
 from evalkit.config.schema import OnErrorSpec, PriceSpec
 from evalkit.errors import ConfigError
+from evalkit.listed_models import TokenPrice
 from evalkit.records import Json, Sample, SampleResult
 from evalkit.results import CellResult, MetricResult
 from evalkit.score_columns import ScoreColumn, ScoreRules
@@ -36,7 +37,7 @@ class TallySpec:
     reduce: str | Mapping[str, int] = "mean"
     on_error: OnErrorSpec = field(default_factory=OnErrorSpec)
     confidence: float = 0.95
-    price: PriceSpec | None = None
+    price: PriceSpec | TokenPrice | None = None
     price_source: str | None = None
     shared_trials: int = 0
     measure: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -106,8 +107,11 @@ class CellTally:
             price_source=(spec.price_source or "config") if has_price else None,
             output_tokens=calls.output_tokens(confidence=spec.confidence),
             latency_s=calls.latency_s(confidence=spec.confidence, is_nested=spec.trials > 1),
+            timing_s=calls.timing_s(confidence=spec.confidence),
+            attempts=calls.attempts(),
             measure=spec.measure,
             treatment=spec.treatment,
+            price=None if spec.price is None else {"input": spec.price.input, "output": spec.price.output},
         )
 
     def item_scores(self) -> dict[str, ItemScores]:

@@ -5,10 +5,15 @@ from array import array
 from collections.abc import Sequence
 
 from evalkit.config.schema import PriceSpec
+from evalkit.listed_models import TokenPrice
 from evalkit.records import NOT_ANSWERED, Prediction, PredictionOutcome
 from evalkit.stats.quantiles import quantile, quantile_interval
+from evalkit.tokens import count_tokens
 
-__all__ = ["CallColumns"]
+__all__ = ["TIMING_PARTS", "CallColumns"]
+
+TIMING_PARTS = ("queue", "backoff", "first_byte", "first_token")
+"""What `timing_s` of a cell tells apart, beside the latency."""
 
 _OUTCOMES = tuple(PredictionOutcome)
 _CODES = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
@@ -27,7 +32,8 @@ class CallColumns:
         self._is_billed = bytearray(rows)
         self._is_shared = bytearray(rows)
         self._prompt, self._completion, self._total = (array("q", [_UNKNOWN]) * rows for _ in range(3))
-        self._service_s = array("d", [math.nan]) * rows
+        self._attempts = array("l", [0]) * rows
+        self._seconds = {part: array("d", [math.nan]) * rows for part in ("service", *TIMING_PARTS)}
         self._model, self._fingerprint = (array("i", [_UNKNOWN]) * rows for _ in range(2))
         self._names: dict[str, int] = {}
 
@@ -38,16 +44,17 @@ class CallColumns:
         is_answered = outcome not in NOT_ANSWERED
         self._outcomes[row] = _CODES[outcome]
         self._is_billed[row] = is_answered or (outcome in _SERVED and _is_served(prediction))
-        prompt = completion = total = None
-        if usage is not None:
-            prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-            if total is None and prompt is not None and completion is not None:
-                total = prompt + completion
+        prompt, completion = count_tokens(usage)
+        total = None if usage is None else usage.total_tokens
+        if total is None and prompt is not None and completion is not None:
+            total = prompt + completion
         self._prompt[row] = _UNKNOWN if prompt is None else prompt
         self._completion[row] = _UNKNOWN if completion is None else completion
         self._total[row] = _UNKNOWN if total is None else total
-        service_s = prediction.timing.service_s
-        self._service_s[row] = service_s if is_answered and service_s is not None else math.nan
+        self._attempts[row] = 0 if prediction.from_cache else prediction.attempts
+        for part, seconds in self._seconds.items():
+            value: float | None = getattr(prediction.timing, f"{part}_s") if is_answered else None
+            seconds[row] = math.nan if value is None else value
         self._model[row] = self._code(prediction.served_model)
         self._fingerprint[row] = self._code(prediction.fingerprint)
 
@@ -59,7 +66,7 @@ class CallColumns:
         """Return the calls made and their tokens; `without_usage` counts billed calls whose tokens nobody told."""
         own = [row for row, is_shared in enumerate(self._is_shared) if not is_shared]
         return {
-            "requests": sum(self._outcomes[row] != _NOT_RUN for row in own),
+            "requests": sum(self._has_run(row) for row in own),
             "prompt_tokens": _sum_known(self._prompt, own),
             "completion_tokens": _sum_known(self._completion, own),
             "total_tokens": _sum_known(self._total, own),
@@ -68,8 +75,12 @@ class CallColumns:
             ),
         }
 
-    def cost_usd(self, price: PriceSpec | None) -> float | None:
-        """Return what the tokens cost; None without a price, or when a billed call did not tell its tokens."""
+    def cost_usd(self, price: PriceSpec | TokenPrice | None) -> float | None:
+        """Return what the answers cost, whoever paid for them: this try, an earlier one, or another run.
+
+        None without a price, or when a billed call did not tell its tokens: part of a cost is no cost. What lost
+        attempts may have cost is among the run's calls.
+        """
         usage = self.usage()
         if price is None or usage["without_usage"]:
             return None
@@ -87,18 +98,29 @@ class CallColumns:
 
         Several trials of one item are not independent (`is_nested`): then there are no bounds.
         """
-        seconds = sorted(value for value in self._service_s if value >= 0.0)
-        latency: dict[str, float | None] = {
-            "p50": quantile(seconds, 0.5) if seconds else None,
-            "p95": _bounded_p95(seconds, confidence),
-            "mean": math.fsum(seconds) / len(seconds) if seconds else None,
-            "n": len(seconds),
-        }
+        seconds = self._measured("service")
+        latency = _summary(seconds, confidence)
         for name, p in (("p50", 0.5), ("p95", 0.95)):
             interval = quantile_interval(seconds, p, confidence=confidence) if seconds and not is_nested else None
             latency[f"{name}_lower"] = None if interval is None else interval.lower
             latency[f"{name}_upper"] = None if interval is None else interval.upper
         return latency
+
+    def timing_s(self, *, confidence: float) -> dict[str, dict[str, float | None]]:
+        """Return mean, p50 and p95 of what latency leaves out or is made of, over the answered calls.
+
+        `queue` is the wait for a permit, `backoff` that between attempts; `first_byte` and `first_token` are parts of
+        the answering attempt, the latter known of streamed answers alone.
+        """
+        return {part: _summary(self._measured(part), confidence) for part in TIMING_PARTS}
+
+    def attempts(self) -> dict[str, int]:
+        """Return the requests sent, the calls that needed more than one, and the most that one call needed.
+
+        An answer out of the shared cache was asked for by an earlier run.
+        """
+        own = [self._attempts[row] for row, shared in enumerate(self._is_shared) if not shared and self._has_run(row)]
+        return {"sent": sum(own), "retried": sum(count > 1 for count in own), "most": max(own, default=0)}
 
     def served_models(self) -> tuple[str, ...]:
         """Return the models that the server says have answered, sorted."""
@@ -107,6 +129,12 @@ class CallColumns:
     def fingerprints(self) -> tuple[str, ...]:
         """Return the system fingerprints seen, sorted."""
         return self._named(self._fingerprint)
+
+    def _has_run(self, row: int) -> bool:
+        return self._outcomes[row] != _NOT_RUN
+
+    def _measured(self, part: str) -> list[float]:
+        return sorted(value for value in self._seconds[part] if value >= 0.0)
 
     def _code(self, name: str | None) -> int:
         return _UNKNOWN if name is None else self._names.setdefault(name, len(self._names))
@@ -120,6 +148,15 @@ def _is_served(prediction: Prediction) -> bool:
     """A refusal in a 200 was generated and is paid for; a 400 from a filter was not."""
     failure = prediction.failure
     return failure is None or failure.status is None or failure.status < _FIRST_ERROR_STATUS
+
+
+def _summary(ordered: list[float], confidence: float) -> dict[str, float | None]:
+    return {
+        "p50": quantile(ordered, 0.5) if ordered else None,
+        "p95": _bounded_p95(ordered, confidence),
+        "mean": math.fsum(ordered) / len(ordered) if ordered else None,
+        "n": len(ordered),
+    }
 
 
 def _sum_known(counts: "array[int]", rows: Sequence[int]) -> int:

@@ -1,27 +1,36 @@
 """Where a chat server is, and the OpenAI SDK's client for it, deaf to whatever the environment says."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
     from openai._types import RequestOptions
 
-__all__ = ["ChatEndpoint", "open_client", "request_options"]
+__all__ = ["FIRST_BYTE_AT", "ChatEndpoint", "open_client", "request_options"]
 
+FIRST_BYTE_AT = "first_byte_at"
+"""The extension of a reply that says when its headers came, by `time.perf_counter`."""
 _MAX_CONNECTIONS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEndpoint:
-    """Where a chat server is and what is sent along with each call; `key` never shows in a repr."""
+    """Where a chat server is and what is sent along with each call; `key` never shows in a repr.
+
+    `images` is the folder with the bytes of the images that requests hold by reference.
+    """
 
     base_url: str
     key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     connect_timeout: float = 10.0
     uses_proxy: bool = True
+    images: Path | None = None
 
 
 def open_client(endpoint: ChatEndpoint) -> "AsyncOpenAI":
@@ -55,9 +64,14 @@ def open_client(endpoint: ChatEndpoint) -> "AsyncOpenAI":
             limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
             follow_redirects=False,
             trust_env=endpoint.uses_proxy,
+            event_hooks={"response": [_note_first_byte]},
             verify=endpoint.base_url.startswith("https:"),
         ),
     )
+
+
+async def _note_first_byte(reply: "httpx2.Response") -> None:
+    reply.extensions[FIRST_BYTE_AT] = time.perf_counter()
 
 
 def _headers(endpoint: ChatEndpoint) -> dict[str, str]:

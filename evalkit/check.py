@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.catalog import takes_images
+from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
 from evalkit.config.expand import models_of
 from evalkit.config.loaded import LoadedConfig
 from evalkit.config.nodes import KeyPath, Place
 from evalkit.config.problems import ConfigErrors, Problem
-from evalkit.config.schema import Config, EvaluationSpec, FewShotSpec, PromptSpec
+from evalkit.config.schema import Config, EvaluationSpec, FewShotSpec, ModelSpec, PromptSpec
+from evalkit.content_parts import images_in
 from evalkit.dataset import Dataset
 from evalkit.errors import ConfigError
 from evalkit.prompt import PromptTemplate, present_choices, select_shots
@@ -123,17 +126,45 @@ class _Evaluation:
     def _rendered(
         self, template: PromptTemplate, few_shot: FewShotSpec | None, pool: Sequence[Sample]
     ) -> Iterator[_Finding]:
-        prompt, first, failed = self.evaluation.prompt, "", 0
+        prompt, first, failed, with_images = self.evaluation.prompt, "", 0, 0
         shuffled = isinstance(prompt, PromptSpec) and prompt.shuffle_choices
         for sample in self.samples:
             try:
                 shown = present_choices(sample, shuffle=shuffled, seed=self.config.run.seed)
-                template.render(shown, () if few_shot is None else select_shots(few_shot, pool, shown))
+                turns = template.render(shown, () if few_shot is None else select_shots(few_shot, pool, shown))
+                with_images += any(images_in(turns))
             except ConfigError as error:
                 first, failed = first or _bare(error), failed + 1
         if failed:
             more = f" (and {failed - 1} more of {len(self.samples)} samples)" if failed > 1 else ""
             yield _Finding(("prompt",), first + more)
+        if with_images:
+            yield from self._blind(with_images)
+
+    def _blind(self, count: int) -> Iterator[_Finding]:
+        """Yield every model that is sent images and does not take them, or of which nobody knows."""
+        shown = f"{count} of {len(self.samples)} samples show images"
+        for model in models_of(self.evaluation, self.config.models):
+            sees, served_by = self._sees(model)
+            if sees is None:
+                advice = "whether it takes them is not known; say vision: true for it if it does"
+            elif served_by:
+                advice = f"its provider {model.provider!r} ({served_by}) serves text models only"
+            elif model.vision is False:
+                advice = "it has vision: false"
+            else:
+                advice = "it reads text only, by the catalogue; say vision: true for it if that is wrong"
+            if not sees:
+                message = f"{shown}, and {model.label!r} is asked: {advice}, or leave it out with models"
+                yield _Finding(("models",) if self.evaluation.models else ("dataset",), message)
+
+    def _sees(self, model: ModelSpec) -> tuple[bool | None, str]:
+        """Return whether a model takes images, None where nobody knows, and the kind of provider that rules it out."""
+        spec = self.config.providers.get(model.provider) or BUILTIN_PROVIDERS[model.provider]
+        said: bool | None = getattr(Registry("evalkit.providers").plugin(spec.use), "takes_images", None)
+        if said is None:
+            return takes_images(model), ""
+        return said and model.vision is not False, "" if said else spec.use
 
     def _targets(self) -> Iterator[_Finding]:
         missing = [sample.id for sample in self.samples if sample.target is None]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from evalkit.records import (
     Failure,
     FailureKind,
+    Image,
     Json,
     Message,
     Prediction,
@@ -137,6 +138,8 @@ def encode_sample(sample: Sample) -> str:
     plain.update({name: value for name, value in optional.items() if value is not None})
     if sample.messages is not None:
         plain["messages"] = [dataclasses.asdict(message) for message in sample.messages]
+    if sample.images:
+        plain["images"] = [dataclasses.asdict(image) for image in sample.images]
     return encode_json({**plain, "aliases": aliases, "fields": fields})
 
 
@@ -151,6 +154,7 @@ def decode_sample(text: str) -> Sample:
         target=plain["target"],
         choices=None if plain.get("choices") is None else tuple(plain["choices"]),
         messages=None if messages is None else tuple(Message(**message) for message in messages),
+        images=tuple(Image(**image) for image in plain.get("images", ())),
         group=plain.get("group"),
         slices=plain.get("slices") or {},
         fields={name: plain[aliases[name]] if name in aliases else fields[name] for name in plain["columns"]},

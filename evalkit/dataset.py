@@ -16,6 +16,7 @@ from evalkit.digest import digest_json
 from evalkit.errors import ConfigError, DatasetError
 from evalkit.expressions import compile_condition, compile_pick
 from evalkit.fields import SampleMaker, as_row
+from evalkit.image_shelf import ImageShelf
 from evalkit.located import place_of
 from evalkit.protocols import Row, Source
 from evalkit.records import Json, Sample
@@ -28,6 +29,7 @@ __all__ = ["Dataset", "dataset_digest", "load_dataset"]
 _SOURCES = ("path", "hf", "weave", "rows", "python")
 _OF_HF = ("config", "split", "revision", "streaming")
 _BY_PLACE = "row-{{ index }}"
+_MOST_FAULTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Dataset:
     """Samples in their order, with unique ids.
 
     `digest` covers the (id, content digest) of every sample in order: Weave's own digest of the rows depends on order
-    too. `raw_rows` counts the rows read, before `where`. `provenance` says what a source pinned, such as a revision.
+    too. `raw_rows` counts the rows read, before `where`. `provenance` says what a source pinned, such as a revision;
+    `images` knows where the bytes of the samples' images are.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Dataset:
     digest: str
     raw_rows: int
     provenance: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    images: ImageShelf = field(default_factory=ImageShelf, repr=False, compare=False)
 
 
 def load_dataset(name: str, spec: DatasetSpec, *, base_dir: Path, group_by: str | None = None) -> Dataset:
@@ -70,13 +74,15 @@ def dataset_digest(samples: Iterable[Sample]) -> str:
 
 def _load(name: str, spec: DatasetSpec, base_dir: Path, group_by: str | None) -> Dataset:
     source = _source(spec, base_dir)
-    reader = _Reader(source, spec, SampleMaker(spec.fields, group_by))
+    maker = SampleMaker(spec.fields, group_by, folder=base_dir if spec.hf is None else base_dir / spec.hf)
+    reader = _Reader(source, spec, maker)
     samples = tuple(_cut(reader, spec))
+    reader.refuse_faults()
     if not samples:
         raise DatasetError(f"none of the {reader.rows} rows is left; check where: {spec.where}")
     digest = dataset_digest(samples)
     _check_expected(spec, len(samples), digest)
-    return Dataset(name, samples, digest, reader.rows, dict(getattr(source, "resolved", {})))
+    return Dataset(name, samples, digest, reader.rows, dict(getattr(source, "resolved", {})), maker.shelf)
 
 
 def _source(spec: DatasetSpec, base_dir: Path) -> Source:
@@ -104,6 +110,19 @@ class _Reader:
         self._keeps = None if spec.where is None else compile_condition(spec.where, "where")
         self._maker = maker
         self._seen: dict[str, tuple[Row | Sample, int]] = {}
+        self._faults: list[str] = []
+
+    def refuse_faults(self) -> None:
+        """Raise for every image that cannot be used, of all rows that were read.
+
+        Raises:
+            DatasetError: there is one.
+        """
+        if not self._faults:
+            return
+        more = len(self._faults) - _MOST_FAULTS
+        rest = [f"and {more} more"] if more > 0 else []
+        raise DatasetError("; ".join([*self._faults[:_MOST_FAULTS], *rest]))
 
     def __iter__(self) -> Iterator[Sample]:
         for index, item in enumerate(self._source.load()):
@@ -119,6 +138,8 @@ class _Reader:
         if self._keeps is not None and not self._keeps(as_row(item), index):
             return None
         sample = self._maker.adopt(item, index) if isinstance(item, Sample) else self._maker.make(item, index)
+        self._faults.extend(f"{place_of(item, index)}: {fault}" for fault in self._maker.faults)
+        item = item if isinstance(item, Sample) else cast("Row", sample.fields)
         if (first := self._seen.setdefault(sample.id, (item, index)))[1] != index:
             raise DatasetError(self._clash(sample, first, item))
         return sample

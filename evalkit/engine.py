@@ -7,12 +7,15 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from evalkit.errors import EvalkitError
+from evalkit.halts import Halts
 from evalkit.journal import Journal
 from evalkit.plan import Cell, Plan
 from evalkit.protocols import Model
 from evalkit.records import (
     NOT_ANSWERED,
     CallKey,
+    Failure,
+    FailureKind,
     Prediction,
     PredictionOutcome,
     SampleResult,
@@ -53,7 +56,6 @@ class Progress:
     cells: dict[str, CellProgress] = field(default_factory=dict[str, CellProgress])
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_usd: float = 0.0
     from_journal: int = 0
 
     @property
@@ -69,10 +71,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One provider of a run: its call stack, and the throttle that all its models share."""
+    """Cells that queue together: their call stack, and the throttle that all models of their endpoint share.
 
+    A model with a `cap` of its own has a lane of its own, so that it does not hold up the others.
+    """
+
+    cells: tuple[Cell, ...]
     throttle: Throttle
     model: Model
+    cap: Throttle | None = None
+
+    @property
+    def max_concurrency(self) -> int:
+        """The most calls that this lane may ever have in flight."""
+        shared = self.throttle.max_concurrency
+        return shared if self.cap is None else min(shared, self.cap.max_concurrency)
 
 
 class Engine:
@@ -85,6 +98,7 @@ class Engine:
         journal: Journal,
         *,
         stop: Stop,
+        halts: Halts,
         continued: bool,
         on_result: Callable[[Cell, int, SampleResult], None],
     ) -> None:
@@ -97,6 +111,7 @@ class Engine:
         self._lanes = lanes
         self._journal = journal
         self._stop = stop
+        self._halts = halts
         self._continued = continued
         self._on_result = on_result
         self._left: list[Iterator[WorkItem]] = []
@@ -109,16 +124,16 @@ class Engine:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                for provider, lane in self._lanes.items():
-                    items = self._items(provider)
+                for lane in self._lanes.values():
+                    items = self._items(lane)
                     self._left.append(items)
-                    for _ in range(min(lane.throttle.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls)):
+                    for _ in range(min(lane.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls)):
                         group.create_task(self._work(items, lane))
         except* EvalkitError as errors:
             raise errors.exceptions[0] from None
 
-    def _items(self, provider: str) -> Iterator[WorkItem]:
-        cells = [cell for cell in self._plan.cells if cell.model.provider == provider]
+    def _items(self, lane: Lane) -> Iterator[WorkItem]:
+        cells = list(lane.cells)
         order = self._plan.config.run.order
         if order == "by_model":
             cells.sort(key=lambda cell: cell.model.label)
@@ -152,7 +167,10 @@ class Engine:
         cell = item.cell
         sample = cell.present(cell.dataset.samples[item.position])
         request = cell.request(sample, item.trial)
+        if (halt := self._halts.cells.get(cell.key)) is not None and self._journal.find(request.key) is None:
+            return _not_run(item, halt.message)
         prediction = await lane.model.predict(request)
+        self._halts.note(cell.key, prediction)
         scores = await score_prediction(cell.bound_scorers, sample, prediction, cell.model.reasoning)
         return SampleResult(cell.key, sample.id, item.trial, prediction, scores, request.key)
 
@@ -164,14 +182,14 @@ class Engine:
         cell.failed += result.prediction.outcome in NOT_ANSWERED
         self.progress.from_journal += result.prediction.from_journal
         if usage is not None and not result.prediction.from_journal:
-            read, written, price = usage.prompt_tokens or 0, usage.completion_tokens or 0, item.cell.model.price
-            self.progress.prompt_tokens += read
-            self.progress.completion_tokens += written
-            self.progress.cost_usd += 0.0 if price is None else (read * price.input + written * price.output) / 1e6
+            self.progress.prompt_tokens += usage.prompt_tokens or 0
+            self.progress.completion_tokens += usage.completion_tokens or 0
 
 
-def _not_run(item: WorkItem) -> SampleResult:
+def _not_run(item: WorkItem, why: str = "") -> SampleResult:
     cell, sample_id = item.cell, item.cell.dataset.samples[item.position].id
     scores = {name: Score(None, outcome=ScoreOutcome.NOT_RUN) for name in cell.evaluation.scorers}
     key = CallKey("", sample_id, item.trial)
-    return SampleResult(cell.key, sample_id, item.trial, Prediction(PredictionOutcome.NOT_RUN), scores, key)
+    failure = Failure(FailureKind.NOT_RUN, why) if why else None
+    prediction = Prediction(PredictionOutcome.NOT_RUN, failure=failure)
+    return SampleResult(cell.key, sample_id, item.trial, prediction, scores, key)

@@ -17,7 +17,7 @@ Pick = Callable[[Mapping[str, Json], int], Json]
 """(row, its index) to a value; raises DatasetError without the row's place."""
 
 
-def compile_pick(text: str, name: str) -> Pick:
+def compile_pick(text: str, name: str, *, keeps_bytes: bool = False) -> Pick:
     """Return what takes one value out of a row.
 
     `text` is a column's name, or a template when it contains `{{` or `{%`. A template that is one `{{ expression }}`
@@ -27,6 +27,7 @@ def compile_pick(text: str, name: str) -> Pick:
     Args:
         text: the column or template.
         name: the option it comes from, for errors: fields.input.
+        keeps_bytes: let an expression give bytes.
 
     Raises:
         DatasetError: the template does not parse.
@@ -36,7 +37,7 @@ def compile_pick(text: str, name: str) -> Pick:
     inner = text.strip()
     if inner.startswith("{{") and inner.endswith("}}"):
         try:
-            return _expression(inner[2:-2].strip("-+ \n"), name)
+            return _expression(inner[2:-2].strip("-+ \n"), name, keeps_bytes=keeps_bytes)
         except DatasetError:
             pass  # two expressions, or an expression between braces of text: a template
     return _template(text, name)
@@ -72,7 +73,7 @@ def _column(column: str, name: str) -> Pick:
     return pick
 
 
-def _expression(text: str, name: str) -> Pick:
+def _expression(text: str, name: str, *, keeps_bytes: bool = False) -> Pick:
     try:
         evaluate = _environment.compile_expression(text, undefined_to_none=False)
     except TemplateSyntaxError as error:
@@ -81,7 +82,7 @@ def _expression(text: str, name: str) -> Pick:
     def pick(row: Mapping[str, Json], index: int) -> Json:
         value = _attempt(lambda: _settled(evaluate(_names(row, index))), name)
         try:
-            return json_value(value, f"the value of {text!r}")
+            return json_value(value, f"the value of {text!r}", keeps_bytes=keeps_bytes)
         except ValueError as error:
             raise DatasetError(f"{name}: {error}") from None
 

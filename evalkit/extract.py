@@ -10,6 +10,8 @@ A step is a name, or a mapping of one name to its argument:
     choice_letter                       the option letter the text states, the last one standing alone if it states none
     {json_path: "$.answer"}             the last JSON value of the text, and a path into it
     lower, strip_punctuation            forms of the answer
+    tool_calls                          the tools that the model called instead of the text: a JSON list of name and
+                                        arguments; the first step only
 
 A step that finds nothing, or leaves nothing but space, ends the extraction: there is no answer.
 """
@@ -34,6 +36,8 @@ __all__ = ["Extractor", "strip_reasoning"]
 
 Step = Callable[[str], str | None]
 
+_CALLS = "tool_calls"
+
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
@@ -49,7 +53,15 @@ class Extractor:
         Raises:
             ConfigError: a step is unknown or its argument is wrong; the message names the nearest step.
         """
-        return cls(tuple(steps), tuple(_step(written) for written in steps))
+        run = tuple(_step(written) for written in steps)
+        if any(_name(written) == _CALLS for written in steps[1:]):
+            raise ConfigError(f"extract: {_CALLS!r} stands in place of the text, so it can only be the first step")
+        return cls(tuple(steps), run)
+
+    @property
+    def reads_calls(self) -> bool:
+        """Whether the chain begins with the tools that the model called, not with its text."""
+        return bool(self.steps) and _name(self.steps[0]) == _CALLS
 
     def extract(self, text: str) -> str | None:
         """Return the answer, stripped, or None when there is none.
@@ -63,6 +75,10 @@ class Extractor:
                 return None
             text = found
         return text.strip() or None
+
+
+def _name(written: Json) -> Json:
+    return written if isinstance(written, str) else next(iter(written), None)
 
 
 def _step(written: Json) -> Step:
@@ -210,4 +226,5 @@ _STEPS: dict[str, Callable[[Json], Step]] = {
     "json_path": _make_json_path,
     "lower": _no_argument(str.lower),
     "strip_punctuation": _no_argument(_strip_punctuation),
+    _CALLS: _no_argument(str),
 }

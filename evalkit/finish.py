@@ -6,29 +6,34 @@ from datetime import UTC, datetime
 
 from evalkit.aggregate import CellTally, TallySpec
 from evalkit.engine import Lane, Progress
+from evalkit.halts import Halts
 from evalkit.journal import ASK_AGAIN
 from evalkit.leaderboard import build_leaderboard
+from evalkit.listed_models import TokenPrice
 from evalkit.plan import Cell, Plan
+from evalkit.prices import Prices
 from evalkit.records import Json, PredictionOutcome
 from evalkit.results import CellResult, RunResult
+from evalkit.spending import total_spending
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder
+from evalkit.throttle import Throttle
 
 __all__ = ["describe_calls", "describe_throttle", "finish_run", "open_tallies"]
 
 _UNANSWERED = tuple(sorted(ASK_AGAIN))
 
 
-def open_tallies(plan: Plan) -> dict[str, CellTally]:
+def open_tallies(plan: Plan, prices: Prices) -> dict[str, CellTally]:
     """Return an empty tally for each cell of the plan, by cell key.
 
     Raises:
         ConfigError: a reducer cannot work with an evaluation's trials or scorers.
     """
-    return {cell.key: _tally(plan, cell) for cell in plan.cells}
+    return {cell.key: _tally(plan, cell, prices.of(cell.model)) for cell in plan.cells}
 
 
-def _tally(plan: Plan, cell: Cell) -> CellTally:
+def _tally(plan: Plan, cell: Cell, price: TokenPrice | None) -> CellTally:
     evaluation, model = cell.evaluation, cell.model
     spec = TallySpec(
         model=model.label,
@@ -40,7 +45,8 @@ def _tally(plan: Plan, cell: Cell) -> CellTally:
         reduce=evaluation.reduce if isinstance(evaluation.reduce, str) else {**evaluation.reduce},
         on_error=evaluation.on_error,
         confidence=plan.config.stats.confidence,
-        price=model.price,
+        price=price,
+        price_source=None if price is None else price.source,
         shared_trials=plan.shared_trials(cell),
         measure=cell.measure,
         treatment=cell.treatment,
@@ -49,7 +55,7 @@ def _tally(plan: Plan, cell: Cell) -> CellTally:
 
 
 def finish_run(
-    plan: Plan, run: RunResult, tallies: Mapping[str, CellTally], stop: Stop
+    plan: Plan, run: RunResult, tallies: Mapping[str, CellTally], *, stop: Stop, halts: Halts
 ) -> tuple[RunResult, tuple[str, ...]]:
     """Return the run with its cells, leaderboard and status, and the sentences that say what is missing and why."""
     cells = tuple(tallies[cell.key].finish() for cell in plan.cells)
@@ -60,11 +66,12 @@ def finish_run(
         confidence=plan.config.stats.confidence,
         higher_is_better=plan.scorers[plan.primary_scorer].higher_is_better,
     )
-    status, messages = _status(plan, cells, stop)
+    status, messages = _status(plan, cells, stop, halts)
     finished = dataclasses.replace(
         run,
         status=status,
         ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        stopped=_describe_stop(stop, halts),
         cells=cells,
         leaderboard=board.rows,
         pairs=tuple(pair.describe() for pair in board.pairs),
@@ -74,7 +81,7 @@ def finish_run(
 
 
 def describe_calls(
-    folder: RunFolder, progress: Progress, lanes: Mapping[str, Lane], *, continued: bool
+    folder: RunFolder, progress: Progress, lanes: Mapping[str, Lane], *, prices: Prices, continued: bool
 ) -> dict[str, Json]:
     """Return how many predictions and requests the run took, over all its tries.
 
@@ -83,13 +90,15 @@ def describe_calls(
     """
     with folder.reader() as reader:
         by_status = reader.attempts_by_status()
+        spending = total_spending(reader.accounts(), prices.of_call)
     return {
         "requests": progress.done,
         "attempts": sum(by_status.values()),
         "from_journal": progress.from_journal if continued else 0,
         "shared": 0 if continued else progress.from_journal,
         "by_status": by_status,
-        "peak_in_flight": max((lane.throttle.peak_in_flight for lane in lanes.values()), default=0),
+        "peak_in_flight": max((throttle.peak_in_flight for throttle in _throttles(lanes).values()), default=0),
+        **spending.describe(),
     }
 
 
@@ -97,18 +106,34 @@ def describe_throttle(lanes: Mapping[str, Lane]) -> dict[str, Json]:
     """Return each provider's limit and where it settled; the one provider's own keys when there is only one."""
     described: dict[str, dict[str, Json]] = {
         name: {
-            "max_concurrency": lane.throttle.max_concurrency,
-            "settled": lane.throttle.limit,
-            "refusals": lane.throttle.refusals,
+            "max_concurrency": throttle.max_concurrency,
+            "settled": throttle.limit,
+            "refusals": throttle.refusals,
         }
-        for name, lane in lanes.items()
+        for name, throttle in _throttles(lanes).items()
     }
     if len(described) == 1:
         return next(iter(described.values()))
     return {"providers": described}
 
 
-def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop) -> tuple[str, tuple[str, ...]]:
+def _throttles(lanes: Mapping[str, Lane]) -> dict[str, Throttle]:
+    """Return each throttle once, by the first lane that it paces."""
+    found: dict[int, tuple[str, Throttle]] = {}
+    for name, lane in lanes.items():
+        found.setdefault(id(lane.throttle), (name, lane.throttle))
+    return dict(found.values())
+
+
+def _describe_stop(stop: Stop, halts: Halts) -> dict[str, Json] | None:
+    """Return why the run, or some of its cells, ended early; None when nothing did."""
+    cells = {key: halt.message for key, halt in halts.cells.items()}
+    if stop.reason is None:
+        return {"reason": None, "message": "", "cells": cells} if cells else None
+    return {"reason": stop.reason.value, "message": stop.message, "cells": cells}
+
+
+def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop, halts: Halts) -> tuple[str, tuple[str, ...]]:
     again = "run the same command again to go on"
     missing = sum(cell.outcomes[PredictionOutcome.NOT_RUN] for cell in cells)
     failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _UNANSWERED)
@@ -116,6 +141,10 @@ def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop) -> tuple[str,
         status = "interrupted" if stop.reason is StopReason.INTERRUPTED else "incomplete"
         advice = f"mend that, then {again}" if stop.reason is StopReason.ACCESS else again
         return status, (f"stopped: {stop.message}; {failed} of {plan.calls} calls have no answer yet; {advice}",)
+    if halts.cells:
+        given_up = (f"gave up {key}: {halt.message}" for key, halt in halts.cells.items())
+        left = f"{failed} of {plan.calls} calls have no answer; mend that, then {again}"
+        return "incomplete", (*given_up, left)
     if missing:
         return "incomplete", (f"{missing} of {plan.calls} calls not run; {again}",)
     allowed = plan.config.run.max_error_rate

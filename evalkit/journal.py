@@ -1,12 +1,4 @@
-"""Finished calls on disk as they happen: the SQLite file that resuming, re-scoring and publishing read.
-
-Tables (written by one process, read by any number):
-    samples   dataset, position -> the sample as it was read
-    calls     call key -> request as sent, answer, usage
-    attempts  one row for each request sent: start (written before the send), end, status, served model, usage
-    results   cell, sample, trial -> outcome, extracted answers, scores and reasons
-    cells     cell -> its aggregate, written when the cell has ended
-"""
+"""Finished calls on disk as they happen: the SQLite file that resuming, re-scoring and publishing read."""
 
 import asyncio
 import contextlib
@@ -24,6 +16,7 @@ from evalkit.codec import (
     encode_scores,
 )
 from evalkit.errors import StoreError
+from evalkit.journal_schema import create_tables
 from evalkit.records import (
     CallKey,
     Json,
@@ -33,31 +26,17 @@ from evalkit.records import (
     Sample,
     SampleResult,
 )
+from evalkit.tokens import Tokens, billed_tokens
 
-__all__ = ["ASK_AGAIN", "SCHEMA", "Journal", "settle_journal"]
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS samples (
-    dataset TEXT NOT NULL, position INTEGER NOT NULL, sample_id TEXT NOT NULL, content TEXT NOT NULL,
-    PRIMARY KEY (dataset, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS calls (
-    request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL, model TEXT NOT NULL,
-    outcome TEXT NOT NULL, messages TEXT NOT NULL, params TEXT NOT NULL, prediction TEXT NOT NULL,
-    PRIMARY KEY (request, sample_id, trial, slot));
-CREATE TABLE IF NOT EXISTS attempts (
-    id INTEGER PRIMARY KEY, request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL,
-    started_at REAL NOT NULL, ended_at REAL, outcome TEXT, status INTEGER, served_model TEXT, usage TEXT);
-CREATE TABLE IF NOT EXISTS results (
-    id INTEGER PRIMARY KEY, cell TEXT NOT NULL, position INTEGER NOT NULL, trial INTEGER NOT NULL,
-    sample_id TEXT NOT NULL, request TEXT NOT NULL, slot TEXT NOT NULL, outcome TEXT NOT NULL, scores TEXT NOT NULL,
-    UNIQUE (cell, position, trial));
-CREATE TABLE IF NOT EXISTS cells (cell TEXT PRIMARY KEY, aggregate TEXT NOT NULL) WITHOUT ROWID;
-"""
+__all__ = ["ASK_AGAIN", "Journal", "settle_journal"]
 
 ASK_AGAIN = frozenset({PredictionOutcome.INFRA_ERROR, PredictionOutcome.NOT_RUN, PredictionOutcome.REJECTED})
 """Outcomes that a continued run asks again: no model answered and nothing was paid. Every other answer stands."""
 
-_INSERT_ATTEMPT = "INSERT INTO attempts (id, request, sample_id, trial, slot, started_at) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_ATTEMPT = (
+    "INSERT INTO attempts (id, request, sample_id, trial, slot, started_at, provider, model, guessed_prompt, "
+    "guessed_completion) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _END_ATTEMPT = "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, served_model = ?, usage = ? WHERE id = ?"
 _INSERT_CALL = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_RESULT = (
@@ -85,7 +64,7 @@ class Journal:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(SCHEMA)
+            create_tables(self._db)
             (self._attempts,) = self._db.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()
         except sqlite3.Error as error:
             raise StoreError(f"{path}: cannot be used as a journal ({error}); check the disk and the folder") from None
@@ -124,17 +103,29 @@ class Journal:
         ).fetchone()
         return None if row is None else decode_prediction(row[0], from_journal=True)
 
-    async def start_attempt(self, key: CallKey, started_at: float) -> int:
-        """Write that a request is about to be sent; return the attempt's number once that is on disk."""
+    async def start_attempt(
+        self,
+        key: CallKey,
+        started_at: float,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        guess: Tokens | None = None,
+    ) -> int:
+        """Write that a request is about to be sent; return the attempt's number once that is on disk.
+
+        `guess` stands for its tokens should they never be told.
+        """
         self._attempts += 1
         number = self._attempts
-        await self._commit(_ATTEMPT, (number, key.request, key.sample_id, key.trial, key.slot, started_at))
+        guessed = (0, 0) if guess is None else (guess.prompt, guess.completion)
+        row = (number, key.request, key.sample_id, key.trial, key.slot, started_at, provider, model, *guessed)
+        await self._commit(_ATTEMPT, row)
         return number
 
     def end_attempt(self, number: int, prediction: Prediction, ended_at: float) -> None:
         """Queue how an attempt ended; it shares the commit of the answer that follows."""
-        usage = prediction.usage
-        tokens = None if usage is None else f"[{usage.prompt_tokens or 0},{usage.completion_tokens or 0}]"
+        tokens = encode_json(billed_tokens(prediction))
         failure = prediction.failure
         outcome = prediction.outcome if failure is None else failure.kind
         status = 200 if failure is None else failure.status

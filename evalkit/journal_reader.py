@@ -2,16 +2,19 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from evalkit.codec import decode_messages, decode_prediction, decode_sample, decode_scores
 from evalkit.errors import StoreError
+from evalkit.journal_schema import ATTEMPT_COLUMNS, attempt_columns
 from evalkit.records import CallKey, Json, Message, Prediction, PredictionOutcome, Sample, SampleResult
+from evalkit.spending import Account, Caller
 
-__all__ = ["JournalReader", "StoredResult"]
+__all__ = ["JournalReader", "StoredColumns", "StoredResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,18 @@ class StoredResult:
     result: SampleResult
     messages: tuple[Message, ...]
     params: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumns:
+    """How all results of a cell ended, column by column: rows are position x trials + trial, in no particular order.
+
+    `scorings` holds, by scorer, the prediction's outcome followed by [value, outcome] of its score as JSON, both null
+    where there is no score.
+    """
+
+    rows: Sequence[int]
+    scorings: Mapping[str, Sequence[str]]
 
 
 class JournalReader:
@@ -73,6 +88,23 @@ class JournalReader:
         rows = self._db.execute(self._COLUMNS + f"WHERE r.cell = ? {one}ORDER BY r.position, r.trial", values)
         return (_stored(row) for row in rows)
 
+    def sample_columns(self, dataset: str) -> list[tuple[str, str, str | None]]:
+        """Return each sample's id, content digest, and [group, slices] as JSON, None where it has neither."""
+        return self._db.execute(_SAMPLE_COLUMNS, (dataset,)).fetchall()
+
+    def result_columns(self, cell: str, scorers: Sequence[str], *, trials: int) -> StoredColumns:
+        """Return how all results of a cell ended, without their texts: a second for a million."""
+        self._db.create_function("scoring", 2, _scoring, deterministic=True)
+        columns, values = ["group_concat(position * ? + trial, char(10))"], [trials]
+        for scorer in scorers:
+            is_plain = _is_plain(scorer)
+            columns.append(_IN_SQL if is_plain else _IN_PYTHON)
+            values += [f'$."{scorer}"[0]', f'$."{scorer}"[1]'] if is_plain else [scorer]
+        query = f"SELECT {', '.join(columns)} FROM results WHERE cell = ?"  # noqa: S608  made of constants
+        found: tuple[str | None, ...] = self._db.execute(query, (*values, cell)).fetchone()
+        rows, *scorings = ([] if text is None else text.split("\n") for text in found)
+        return StoredColumns(array("q", map(int, rows)), dict(zip(scorers, scorings, strict=True)))
+
     def results_after(self, rowid: int, *, limit: int = 1000) -> list[tuple[int, StoredResult]]:
         """Return at most `limit` results written after `rowid`, oldest first, of any cell."""
         rows = self._db.execute(self._COLUMNS + "WHERE r.id > ? ORDER BY r.id LIMIT ?", (rowid, limit))
@@ -87,6 +119,51 @@ class JournalReader:
         """Return how many requests were sent, by HTTP status; "none" where no reply came."""
         rows = self._db.execute("SELECT coalesce(status, 'none'), count(*) FROM attempts GROUP BY 1 ORDER BY 1")
         return {str(status): number for status, number in rows}
+
+    def accounts(self) -> dict[Caller, Account]:
+        """Return what the requests sent came to, by provider and model.
+
+        A request that nobody ended, because the process was killed, counts with the tokens guessed for it.
+        """
+        present = attempt_columns(self._db)
+        columns = {name: name if name in present else f"NULL AS {name}" for name in ATTEMPT_COLUMNS}
+        rows = self._db.execute(_ACCOUNTS.format(**columns))
+        return {(provider, model): Account(*counts) for provider, model, *counts in rows}
+
+
+_SAMPLE_COLUMNS = """
+SELECT sample_id, json_extract(content, '$.digest'),
+  nullif(json_extract(content, '$.group', '$.slices'), '[null,null]')
+FROM samples WHERE dataset = ? ORDER BY position
+"""
+_IN_SQL = "group_concat(outcome || json_extract(scores, ?, ?), char(10))"
+_IN_PYTHON = "group_concat(outcome || scoring(scores, ?), char(10))"
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether a name can stand in an SQL path to a JSON value."""
+    return name.isascii() and name.isprintable() and not set(name) & {'"', "\\"}
+
+
+def _scoring(scores: str, name: str) -> str:
+    return json.dumps((json.loads(scores).get(name) or [None, None])[:2])
+
+
+_ACCOUNTS = """
+SELECT provider, model, count(*), sum(coalesce(prompt, 0)), sum(coalesce(completion, 0)),
+  sum(CASE WHEN prompt IS NULL THEN coalesce(guessed_prompt, 0) ELSE 0 END),
+  sum(CASE WHEN completion IS NULL THEN coalesce(guessed_completion, 0) ELSE 0 END),
+  sum(prompt IS NULL OR completion IS NULL)
+FROM (
+  SELECT provider, guessed_prompt, guessed_completion, coalesce(model, (SELECT model FROM calls c
+      WHERE c.request = a.request AND c.sample_id = a.sample_id AND c.trial = a.trial AND c.slot = a.slot)) AS model,
+    CASE WHEN status >= 400 THEN 0 ELSE json_extract(usage, '$[0]') END AS prompt,
+    CASE WHEN status >= 400 THEN 0 ELSE json_extract(usage, '$[1]') END AS completion
+  FROM (SELECT request, sample_id, trial, slot, status, usage, {provider}, {model}, {guessed_prompt},
+    {guessed_completion} FROM attempts) a)
+GROUP BY provider, model
+"""
+"""Sums by provider and model; where an older journal does not say the model of an attempt, its call does."""
 
 
 def _stored(row: tuple[Json, ...]) -> StoredResult:

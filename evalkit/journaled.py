@@ -8,6 +8,7 @@ from collections.abc import Callable
 from evalkit.journal import Journal
 from evalkit.protocols import Model
 from evalkit.records import CallKey, Failure, FailureKind, Prediction, PredictionOutcome, Request
+from evalkit.tokens import Tokens
 
 __all__ = ["Attempted", "Journaled"]
 
@@ -51,20 +52,35 @@ class Journaled:
 class Attempted:
     """Sends one request under a deadline, between a line in the journal that it starts and one that it ended.
 
-    `heed` hears of every failure before the permit is given back, so that it can keep the next call from starting.
+    `heed` hears of every request that failed before its permit is given back, so that it can keep the next call from
+    starting.
     """
 
-    __slots__ = ("_deadline_s", "_heed", "_journal", "_model")
+    __slots__ = ("_deadline_s", "_guess", "_heed", "_journal", "_model", "_provider")
 
-    def __init__(self, model: Model, journal: Journal, *, deadline_s: float, heed: Callable[[Failure], None]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        journal: Journal,
+        *,
+        deadline_s: float,
+        heed: Callable[[Request, Failure], None],
+        provider: str | None = None,
+        guess: Callable[[Request], Tokens] | None = None,
+    ) -> None:
+        """Write down with each request the tokens that `guess` gives it: they stand for what is never told."""
         self._model = model
+        self._provider, self._guess = provider, guess
         self._journal = journal
         self._deadline_s = deadline_s
         self._heed = heed
 
     async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
         """Return the answer with its service time; a reply later than the deadline is a transient failure."""
-        number = await self._journal.start_attempt(request.key, time.time())
+        guess = None if self._guess is None else self._guess(request)
+        number = await self._journal.start_attempt(
+            request.key, time.time(), provider=self._provider, model=request.model, guess=guess
+        )
         started_at, began = time.time(), time.perf_counter()
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -81,5 +97,5 @@ class Attempted:
         prediction = dataclasses.replace(prediction, timing=timing)
         self._journal.end_attempt(number, prediction, started_at + service_s)
         if prediction.failure is not None:
-            self._heed(prediction.failure)
+            self._heed(request, prediction.failure)
         return prediction

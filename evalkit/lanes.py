@@ -1,74 +1,180 @@
-"""Opens a plan's providers, each behind its call stack: Journaled(Retrying(Throttled(Attempted(model))))."""
+"""Opens a plan's providers, each behind its call stack, and lets the plan's cells queue for them.
+
+A stack is Journaled(Retrying(Throttled(Budgeted(Attempted(model))))): each layer speaks Model.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+from evalkit.budget import Budget, Budgeted
+from evalkit.config.schema import ThrottleSpec
 from evalkit.engine import Lane
+from evalkit.halts import Halt, Halts
 from evalkit.journal import Journal
 from evalkit.journaled import Attempted, Journaled
-from evalkit.plan import Plan
-from evalkit.protocols import ProviderContext
-from evalkit.records import CallKey, Failure, FailureKind, Prediction, PredictionOutcome, Request
+from evalkit.lease import share_limit
+from evalkit.lease_names import lease_folder, lease_of
+from evalkit.pacing import pace
+from evalkit.plan import Cell, Plan
+from evalkit.preflight import Asked, check_all
+from evalkit.protocols import Model, Provider, ProviderContext
+from evalkit.records import CallKey, Failure, FailureKind, Json, Prediction, PredictionOutcome, Request
 from evalkit.retry import Retrying
 from evalkit.stop import Stop, StopReason
-from evalkit.throttle import Throttle, Throttled, pace
+from evalkit.store import RunFolder
+from evalkit.throttle import Throttle, Throttled
 
-__all__ = ["offline_lanes", "open_lanes"]
+__all__ = ["Session", "offline_lanes", "open_lanes"]
 
 _DEFAULT_CONCURRENCY = 32
 _DEFAULT_DEADLINE_S = 120.0
 
 
-async def open_lanes(
-    plan: Plan, journal: Journal, stop: Stop, *, log_dir: Path, opened: AsyncExitStack
-) -> dict[str, Lane]:
-    """Return a lane for each provider the plan uses; `opened` closes them.
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the parts of one try of a run share."""
+
+    plan: Plan
+    folder: RunFolder
+    journal: Journal
+    budget: Budget
+    stop: Stop
+    halts: Halts
+
+
+async def open_lanes(session: Session, opened: AsyncExitStack) -> dict[str, Lane]:
+    """Return the lanes that the plan's cells queue in; `opened` closes what they need.
 
     Raises:
-        AccessError: a key or a project is missing.
+        AccessError: a key or a project is missing, or an endpoint does not list a model; nothing was sent.
         ProviderError: a provider cannot be started.
     """
-    asked: dict[CallKey, asyncio.Future[Prediction]] = {}
-    heed = partial(_heed, stop)
+    plan, opener = session.plan, _Opener(session)
     lanes: dict[str, Lane] = {}
+    asked: list[Asked] = []
     for name, provider in plan.providers.items():
-        spec = plan.provider_specs[name]
-        models = tuple(sorted({cell.model.id for cell in plan.cells if cell.model.provider == name}))
-        context = ProviderContext(plan.config.weave.project, plan.base_dir, log_dir, models)
+        cells = tuple(cell for cell in plan.cells if cell.model.provider == name)
+        models = tuple(sorted({cell.model.id for cell in cells}))
+        folder = session.folder
+        context = ProviderContext(plan.config.weave.project, plan.base_dir, folder.path, models, folder.images)
         model = await opened.enter_async_context(provider.open(context))
-        limits = spec.throttle or plan.config.throttle
-        throttle = Throttle(
-            limits.max_concurrency or provider.concurrency or _DEFAULT_CONCURRENCY,
-            start_concurrency=limits.start_concurrency,
-            adaptive=limits.adaptive,
-            pacer=None if limits.requests_per_second is None else pace(limits.requests_per_second),
-        )
-        stop.tell(throttle.close)
-        deadline_s: float = spec.timeout or getattr(provider, "timeout", None) or _DEFAULT_DEADLINE_S
-        retrying = Retrying(
-            Throttled(Attempted(model, journal, deadline_s=deadline_s, heed=heed), throttle),
-            spec.retry or plan.config.retry,
-            is_stopped=lambda: bool(stop),
-            sleep=stop.sleep,
-        )
-        lanes[name] = Lane(throttle, Journaled(retrying, journal, asked))
+        lanes.update(opener.lanes_of(name, model, cells))
+        if getattr(provider, "check_models", False):
+            asked.append(Asked(name, provider.url, model, models))
+    await check_all(asked)
+    await opener.share_limits(opened)
     return lanes
 
 
-def _heed(stop: Stop, failure: Failure) -> None:
-    """Stop the run for what no other call can get around."""
+class _Opener:
+    """Stacks the layers over each provider's model; what all lanes share is here."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._plan, self._stop = session.plan, session.stop
+        self._asked: dict[CallKey, asyncio.Future[Prediction]] = {}
+        self._throttles: dict[Json, Throttle] = {}
+        self._leases: dict[str, Throttle] = {}
+
+    def lanes_of(self, name: str, model: Model, cells: Sequence[Cell]) -> Iterator[tuple[str, Lane]]:
+        """Yield the lane of a provider's cells, and one for each of its models that has a throttle of its own."""
+        journal, retry = self._session.journal, self._plan.provider_specs[name].retry or self._plan.config.retry
+        throttle = self._shared_throttle(name)
+        sent = Throttled(self._paid(name, model, cells), throttle, self._tokens)
+        capped: dict[str, list[Cell]] = {}
+        for cell in cells:
+            capped.setdefault("" if cell.model.throttle is None else cell.model.label, []).append(cell)
+        for label, queue in capped.items():
+            cap = self._cap(queue[0].model.throttle)
+            paced = sent if cap is None else Throttled(sent, cap, self._tokens)
+            retrying = Retrying(paced, retry, is_stopped=lambda: bool(self._stop), sleep=self._stop.sleep)
+            stack = Journaled(retrying, journal, self._asked)
+            yield f"{name}: {label}" if label else name, Lane(tuple(queue), throttle, stack, cap)
+
+    async def share_limits(self, opened: AsyncExitStack) -> None:
+        """Share the limits of endpoints with other processes of this user, for as long as `opened` is."""
+        for lease, throttle in self._leases.items():
+            await opened.enter_async_context(share_limit(throttle, name=lease, folder=lease_folder()))
+
+    def _paid(self, name: str, model: Model, cells: Sequence[Cell]) -> Budgeted:
+        """Return the part of the stack that sends a request: paid for, written down, and under a deadline."""
+        session, spec = self._session, self._plan.provider_specs[name]
+        timeout: float | None = spec.timeout or getattr(self._plan.providers[name], "timeout", None)
+        attempted = Attempted(
+            model,
+            session.journal,
+            deadline_s=timeout or _DEFAULT_DEADLINE_S,
+            heed=partial(_heed, self._stop, session.halts, cells),
+            provider=name,
+            guess=session.budget.estimator.estimate,
+        )
+        return Budgeted(attempted, session.budget, provider=name)
+
+    def _tokens(self, request: Request) -> int:
+        return self._session.budget.estimator.estimate(request).total
+
+    def _shared_throttle(self, name: str) -> Throttle:
+        """Return the throttle of a provider's endpoint; two entries with one endpoint and project share it."""
+        provider = self._plan.providers[name]
+        endpoint = _endpoint(provider)
+        if endpoint not in self._throttles:
+            sharing = [n for n, other in self._plan.providers.items() if _endpoint(other) == endpoint]
+            specs = [self._plan.provider_specs[n].throttle or self._plan.config.throttle for n in sharing]
+            most = _least(spec.max_concurrency for spec in specs) or provider.concurrency or _DEFAULT_CONCURRENCY
+            self._throttles[endpoint] = self._throttle(specs, int(most))
+            lease = lease_of(provider, self._plan.config.weave.project)
+            if lease is not None:
+                self._leases[lease] = self._throttles[endpoint]
+        return self._throttles[endpoint]
+
+    def _cap(self, spec: ThrottleSpec | None) -> Throttle | None:
+        """Return a model's own limits; learning the server's is the shared throttle's business."""
+        if spec is None:
+            return None
+        most = spec.max_concurrency or _DEFAULT_CONCURRENCY
+        return self._throttle([spec.model_copy(update={"adaptive": False})], most)
+
+    def _throttle(self, specs: Sequence[ThrottleSpec], most: int) -> Throttle:
+        """Return a throttle that keeps within the strictest of `specs`."""
+        per_second = _least(spec.requests_per_second for spec in specs)
+        start = _least(spec.start_concurrency for spec in specs)
+        throttle = Throttle(
+            most,
+            start_concurrency=None if start is None else int(start),
+            adaptive=all(spec.adaptive for spec in specs),
+            pacer=None if per_second is None else pace(per_second),
+            tokens_per_minute=_least(spec.tokens_per_minute for spec in specs),
+        )
+        self._stop.tell(throttle.close)
+        return throttle
+
+
+def _endpoint(provider: Provider) -> Json:
+    """Return what says that two providers call one endpoint with one key for one project."""
+    return provider.url, getattr(provider, "key_variable", None), getattr(provider, "project_header", False)
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _heed(stop: Stop, halts: Halts, cells: Sequence[Cell], request: Request, failure: Failure) -> None:
+    """Stop the run for what no other call can get around, and a model's cells for what only they meet."""
     if failure.kind is FailureKind.ACCESS:
         stop.request(StopReason.ACCESS, failure.message)
     elif failure.kind is FailureKind.QUOTA:
         stop.request(StopReason.QUOTA, failure.message)
+    elif failure.kind is FailureKind.UNKNOWN_MODEL:
+        meant = [cell.key for cell in cells if cell.model.id == request.model]
+        halts.give_up(meant, Halt(failure.message, is_access=True))
 
 
 def offline_lanes(plan: Plan, journal: Journal) -> dict[str, Lane]:
-    """Return lanes that answer from the journal alone."""
-    return {name: Lane(Throttle(1), Journaled(_Offline(journal), journal, {})) for name in plan.providers}
+    """Return one lane that answers from the journal alone."""
+    return {"journal": Lane(plan.cells, Throttle(1), Journaled(_Offline(journal), journal, {}))}
 
 
 class _Offline:

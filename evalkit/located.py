@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from sys import intern
 from typing import Any, cast
 from uuid import UUID
@@ -15,14 +16,25 @@ __all__ = ["LocatedRow", "json_value", "located_row", "place_of"]
 
 
 class LocatedRow(dict[str, Json]):
-    """One row, and the place it was read from: `LocatedRow({"id": 1}, "datasets/qa.jsonl:", 17)`."""
+    """One row, and the place it was read from: `LocatedRow({"id": 1}, "datasets/qa.jsonl:", 17)`.
 
-    __slots__ = ("_number", "_prefix")
+    `folder` is where paths in it start, if it came from a file; `bytes_at` names a value that is bytes, if it has one.
+    """
+
+    __slots__ = ("_number", "_prefix", "bytes_at", "folder")
 
     def __init__(self, values: Iterable[tuple[str, Json]] = (), prefix: str = "row ", number: int = 0) -> None:
         super().__init__((intern(key), value) for key, value in values)
         self._prefix = prefix
         self._number = number
+        self.folder: Path | None = None
+        self.bytes_at = ""
+
+    def with_values(self, values: Iterable[tuple[str, Json]]) -> "LocatedRow":
+        """Return the row with other values, free of bytes."""
+        row = LocatedRow(values, self._prefix, self._number)
+        row.folder = self.folder
+        return row
 
     @property
     def where(self) -> str:
@@ -35,24 +47,44 @@ def place_of(row: object, index: int) -> str:
     return row.where if isinstance(row, LocatedRow) else f"row {index + 1}"
 
 
-def located_row(values: Mapping[Any, object], prefix: str, number: int) -> LocatedRow:
+class _BytesError(ValueError):
+    """A value is bytes; `name` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} holds bytes, which has no JSON form")
+        self.name = name
+
+
+def located_row(values: Mapping[Any, object], prefix: str, number: int, *, keeps_bytes: bool = False) -> LocatedRow:
     """Return a row of whatever values a library or a function gave, made JSON.
+
+    With `keeps_bytes`, bytes stay bytes, and the row's `bytes_at` says so: images are read from them.
 
     Raises:
         DatasetError: a column's name is not text, or its value has no JSON form.
     """
+    bytes_at = ""
     try:
-        return LocatedRow(_object(values, "").items(), prefix, number)
+        try:
+            plain = _object(values, "")
+        except _BytesError as error:
+            if not keeps_bytes:
+                raise
+            bytes_at, plain = error.name, _object(values, "", keeps_bytes=True)
     except ValueError as error:
         raise DatasetError(f"{prefix}{number}: {error}") from None
+    row = LocatedRow(plain.items(), prefix, number)
+    row.bytes_at = bytes_at
+    return row
 
 
-def json_value(value: object, name: str) -> Json:  # noqa: PLR0911  one return a kind of value
+def json_value(value: object, name: str, *, keeps_bytes: bool = False) -> Json:  # noqa: PLR0911  one return a kind of value
     """Return `value` as JSON: dates as ISO text, exact decimals as text, arrays as lists.
 
     Args:
         value: what a parquet file, a Hugging Face dataset, YAML or a function gave.
         name: what to call it in an error, such as the column.
+        keeps_bytes: let bytes stay what they are.
 
     Raises:
         ValueError: it has no JSON form (bytes, NaN, an image object).
@@ -62,17 +94,21 @@ def json_value(value: object, name: str) -> Json:  # noqa: PLR0911  one return a
     if isinstance(value, (int, float)):
         return _number(value, name)
     if isinstance(value, Mapping):
-        return _object(cast("Mapping[Any, object]", value), name)
+        return _object(cast("Mapping[Any, object]", value), name, keeps_bytes=keeps_bytes)
     if isinstance(value, (list, tuple)):
         items = cast("Iterable[object]", value)
-        return [json_value(item, f"{name}[{place}]") for place, item in enumerate(items)]
+        return [json_value(item, f"{name}[{place}]", keeps_bytes=keeps_bytes) for place, item in enumerate(items)]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        if keeps_bytes:
+            return bytes(cast("bytes", value))
+        raise _BytesError(name)
     if isinstance(value, (datetime, date, time)) and value == value:  # noqa: PLR0124  pandas' NaT is a datetime unequal to itself
         return value.isoformat()
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if hasattr(value, "tolist"):  # numpy's scalars and arrays
         return json_value(cast("Any", value).tolist(), name)
-    raise ValueError(f"{name} holds {_kind(value)}, which has no JSON form")
+    raise ValueError(f"{name} holds a {type(value).__name__}, which has no JSON form")
 
 
 def _number(value: float, name: str) -> Json:
@@ -83,12 +119,11 @@ def _number(value: float, name: str) -> Json:
     return float(value)
 
 
-def _object(value: Mapping[Any, object], name: str) -> dict[str, Json]:
+def _object(value: Mapping[Any, object], name: str, *, keeps_bytes: bool = False) -> dict[str, Json]:
     for key in value:
         if not isinstance(key, str):
             raise ValueError(f"the key {key!r}{f' in {name}' if name else ''} is not text")  # noqa: TRY004  one kind of error for every value
-    return {str(key): json_value(item, f"{name}.{key}" if name else str(key)) for key, item in value.items()}
-
-
-def _kind(value: object) -> str:
-    return "bytes" if isinstance(value, (bytes, bytearray, memoryview)) else f"a {type(value).__name__}"
+    return {
+        str(key): json_value(item, f"{name}.{key}" if name else str(key), keeps_bytes=keeps_bytes)
+        for key, item in value.items()
+    }

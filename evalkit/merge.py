@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalkit.errors import StoreError
-from evalkit.journal import ASK_AGAIN, SCHEMA
+from evalkit.journal import ASK_AGAIN
+from evalkit.journal_schema import attempt_columns, create_tables
 
 __all__ = ["merge_journals"]
 
@@ -21,8 +22,6 @@ WHERE ours.outcome IN ('ok', 'truncated') AND theirs.outcome IN ('ok', 'truncate
 _ASK_AGAIN = "(" + ", ".join(f"'{outcome}'" for outcome in sorted(ASK_AGAIN)) + ")"
 _COPY = f"""
 INSERT OR IGNORE INTO main.samples SELECT * FROM part.samples;
-INSERT INTO main.attempts (request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage)
-  SELECT request, sample_id, trial, slot, started_at, ended_at, outcome, status, served_model, usage FROM part.attempts;
 DELETE FROM main.calls AS ours WHERE ours.outcome IN {_ASK_AGAIN} AND EXISTS (
   SELECT 1 FROM part.calls theirs WHERE {_SAME_CALL} AND theirs.outcome NOT IN {_ASK_AGAIN});
 INSERT OR IGNORE INTO main.calls SELECT * FROM part.calls;
@@ -40,7 +39,7 @@ def merge_journals(parts: Sequence[Path], into: Path) -> None:
     db = sqlite3.connect(into, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode=WAL")
-        db.executescript(SCHEMA)
+        create_tables(db)
         for number, part in enumerate(parts):
             if part.resolve() in {other.resolve() for other in parts[:number]}:
                 raise StoreError(f"{part}: named twice; name every shard once")
@@ -53,7 +52,9 @@ def merge_journals(parts: Sequence[Path], into: Path) -> None:
                     f"{part}: another answer to sample {sample_id!r}, trial {trial}, than an earlier shard holds; "
                     "merge the shards of one run only, each once"
                 )
-            db.executescript(f"BEGIN IMMEDIATE; {_COPY} COMMIT;")
+            attempts = ", ".join(name for name in attempt_columns(db, "part") if name != "id")
+            copy = f"INSERT INTO main.attempts ({attempts}) SELECT {attempts} FROM part.attempts;"  # noqa: S608  names
+            db.executescript(f"BEGIN IMMEDIATE; {_COPY} {copy} COMMIT;")
             db.execute("DETACH part")
     except sqlite3.Error as error:
         raise StoreError(f"cannot merge journals ({error}); check that each is the calls.sqlite of a run") from None

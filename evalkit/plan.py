@@ -1,7 +1,7 @@
 """Config and datasets to a Plan: every cell, what each call of it sends, and the digests that name it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from evalkit.digest import digest_json, digest_text
 from evalkit.errors import ConfigError
 from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.protocols import Provider
+from evalkit.provider_plugins import build_provider
 from evalkit.records import CallKey, Json, Request, Sample
 from evalkit.registry import Registry
 from evalkit.scoring import BoundScorer, bind_scorer
@@ -228,7 +229,7 @@ def make_plan(
     }
     named = sorted({model.provider for model in config.models})
     specs = {name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in named}
-    providers = {name: _provider(name, spec, base_dir) for name, spec in specs.items()}
+    providers = {name: build_provider(name, spec, base_dir) for name, spec in specs.items()}
     cells = tuple(
         _cell(config, evaluation, model, datasets=datasets, scorers=scorers, provider=providers[model.provider])
         for evaluation in config.evaluations
@@ -240,15 +241,6 @@ def make_plan(
 def sample_part(sample_id: str, count: int) -> int:
     """Return which of `count` shards a sample belongs to, from 0."""
     return int(digest_text(sample_id)[:16], 16) % count
-
-
-def _provider(name: str, spec: ProviderSpec, base_dir: Path) -> Provider:
-    registry = Registry("evalkit.providers")
-    takes_folder = any(field.name == "base_dir" for field in fields(registry.plugin(spec.use)))
-    provider = registry.build(spec.use, {**spec.options, **({"base_dir": str(base_dir)} if takes_folder else {})})
-    if not isinstance(provider, Provider):
-        raise ConfigError(f"providers.{name}: {spec.use!r} is not a provider")
-    return provider
 
 
 def _cell(

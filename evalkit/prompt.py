@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from jinja2 import Template
 
 from evalkit.choices import LETTERS, present_choices, target_letters
+from evalkit.config.questions import PartSpec
 from evalkit.config.schema import MessageSpec, PromptSpec
+from evalkit.content_parts import place_images
 from evalkit.digest import digest_json
 from evalkit.errors import ConfigError
 from evalkit.few_shot import select_shots
+from evalkit.prompt_content import ContentTemplate
 from evalkit.records import Json, Message, Sample
 from evalkit.targets import TargetError, target_texts
 from evalkit.templates import SAMPLE_VARIABLES, compile_template, render_template, template_variables
@@ -42,7 +45,7 @@ class PromptTemplate:
     variables: frozenset[str]
     digest: str
     system: str | None = None
-    _parts: tuple[tuple[str, Template], ...] = field(default=(), repr=False, compare=False)
+    _parts: tuple[tuple[str, ContentTemplate], ...] = field(default=(), repr=False, compare=False)
     _choice: Template | None = field(default=None, repr=False, compare=False)
     _is_default: bool = field(default=False, repr=False, compare=False)
     _drops_system: bool = field(default=False, repr=False, compare=False)
@@ -62,7 +65,8 @@ class PromptTemplate:
         spec = _spec(prompt)
         sources = _sources(spec, system)
         choice_source = spec.choices_format or _CHOICE_TEMPLATE
-        names = {name for _, source in sources for name in template_variables(source)}
+        parts = tuple((role, ContentTemplate.compile(source, role)) for role, source in sources)
+        names = {name for _, content in parts for name in content.variables}
         stray = template_variables(choice_source) - {"letter", "choice"}
         if stray:
             raise ConfigError(f"prompt: choices_format knows letter and choice only, not {', '.join(sorted(stray))}")
@@ -72,7 +76,7 @@ class PromptTemplate:
             variables=frozenset(names),
             digest=digest_json(spec.model_dump(mode="json")),
             system=system or None,
-            _parts=tuple((role, compile_template(source)) for role, source in sources),
+            _parts=parts,
             _choice=None if spec.choices_format is None else compile_template(choice_source),
             _is_default=[(role, _is_input(source)) for role, source in sources if role != "system"] == [("user", True)],
             _drops_system=system is not None,
@@ -82,6 +86,7 @@ class PromptTemplate:
         """Return the messages for one sample, `shots` before it, each as question and answer.
 
         With the default prompt a sample's own messages are sent in its place, and an input of content parts stays one.
+        Images are in the messages by reference, those of a shot in its own question.
 
         Raises:
             ConfigError: a template cannot be rendered; the message names the sample and the variable.
@@ -112,6 +117,13 @@ class PromptTemplate:
         return tuple(sorted(suspects)) if len(distinct) > 1 else ()
 
     def _turns(self, sample: Sample) -> list[Message]:
+        turns = self._said(sample)
+        try:
+            return place_images(turns, sample.images)
+        except ConfigError as error:
+            raise ConfigError(f"prompt: sample {sample.id!r}: {error}") from None
+
+    def _said(self, sample: Sample) -> list[Message]:
         parts, own = self._parts, self._own_turns(sample)
         if own:
             parts = tuple(part for part in parts if part[0] == "system")
@@ -119,7 +131,7 @@ class PromptTemplate:
                 return own
             own = [turn for turn in own if turn.role != "system"]
         context = self._context(sample)
-        return [*(Message(role, render_template(template, context, sample)) for role, template in parts), *own]
+        return [*(Message(role, content.render(context, sample)) for role, content in parts), *own]
 
     def _own_turns(self, sample: Sample) -> list[Message]:
         """Return what the default prompt sends as it is: the sample's messages, or its input."""
@@ -170,12 +182,13 @@ def _spec(prompt: str | Sequence[MessageSpec] | PromptSpec) -> PromptSpec:
     return spec
 
 
-def _is_input(source: str) -> bool:
-    return source.replace(" ", "").strip() == DEFAULT_TEMPLATE.replace(" ", "")
+def _is_input(source: str | Sequence[PartSpec]) -> bool:
+    return isinstance(source, str) and source.replace(" ", "").strip() == DEFAULT_TEMPLATE.replace(" ", "")
 
 
-def _sources(spec: PromptSpec, system: str | None) -> list[tuple[str, str]]:
+def _sources(spec: PromptSpec, system: str | None) -> list[tuple[str, str | list[PartSpec]]]:
     """Return role and source of each message; the model's system prompt takes the place of all others."""
+    sources: list[tuple[str, str | list[PartSpec]]]
     if spec.messages is not None:
         sources = [(str(message.role), message.content) for message in spec.messages]
     else:

@@ -40,13 +40,15 @@ class Model(Protocol):
 class ProviderContext:
     """What a provider may know of the run that opens it.
 
-    `base_dir` resolves relative paths (the config's folder); `log_dir` takes a child's stderr.
+    `base_dir` resolves relative paths (the config's folder); `log_dir` takes a child's stderr; `images` is the folder
+    with the bytes of the images that requests hold by reference.
     """
 
     project: str | None = None
     base_dir: Path = Path()
     log_dir: Path | None = None
     models: tuple[str, ...] = ()
+    images: Path | None = None
 
 
 @runtime_checkable
@@ -54,7 +56,8 @@ class Provider(Protocol):
     """Serves models of one kind of endpoint. Its dataclass fields are its YAML options.
 
     `url` names the endpoint inside call identities: same url, model, messages and params is the same question.
-    `concurrency` is the most calls it can serve at once, None where it has no opinion of its own.
+    `concurrency` is the most calls it can serve at once, None where it has no opinion of its own. A class may say
+    `takes_images: ClassVar[bool]` where that holds for every model it serves.
     """
 
     @property

@@ -4,16 +4,14 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evalkit.records import Json
 from evalkit.store import RunFolder
-from evalkit.weave_io.child_environment import child_environment
+from evalkit.weave_io.child_process import hide_keys, start_child
 from evalkit.weave_io.client import default_store_path
 
 __all__ = ["DEADLINE_S", "Publisher"]
@@ -22,10 +20,6 @@ DEADLINE_S = 60.0
 """How long a publication may stand still once the run has ended; as long as it gets somewhere, it may take its time."""
 
 _STDERR_LINES = 5
-_LINE_LIMIT = 1 << 26
-_KEY_LENGTH = 8
-_KEY = re.compile(r"\b[0-9a-f]{40}\b|\b(?:wandb_v1_|sk-)[\w-]{16,}")
-"""What W&B's and OpenAI's keys look like, should one stand in a server's words."""
 
 
 class Publisher:
@@ -38,7 +32,7 @@ class Publisher:
         *,
         target: Mapping[str, str],
         deadline_s: float,
-        secrets: tuple[str, ...],
+        environment: Mapping[str, str],
     ) -> None:
         """Use `start`."""
         self.rows = 0
@@ -46,7 +40,7 @@ class Publisher:
         self._process = process
         self._target = target
         self._deadline_s = deadline_s
-        self._secrets = secrets
+        self._environment = environment
         self._progress = asyncio.Event()
         self._last: Mapping[str, Json] | None = None
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
@@ -72,20 +66,14 @@ class Publisher:
         planned = folder.load().plan["weave"]
         target = {"backend": backend or planned["backend"], "project": project or planned["project"]}
         options = {**target, "store": str((store or _store_path(folder.path, env)).resolve())}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "evalkit.weave_io.child", str(folder.path.resolve())),
-            *(f"--{name}={value}" for name, value in options.items()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            limit=_LINE_LIMIT,
-            cwd=folder.path,  # it heads the child's import path: nothing there is called like a library
-            env={**child_environment(target["backend"], env), **_import_path(env)},
+        process = await start_child(
+            "evalkit.weave_io.child",
+            [str(folder.path.resolve()), *(f"--{name}={value}" for name, value in options.items())],
+            backend=target["backend"],
+            environment=env,
+            cwd=folder.path,
         )
-        secrets = tuple(value for name, value in env.items() if "KEY" in name.upper() and len(value) >= _KEY_LENGTH)
-        return cls(folder, process, target=target, deadline_s=deadline_s, secrets=secrets)
+        return cls(folder, process, target=target, deadline_s=deadline_s, environment=env)
 
     @property
     def pid(self) -> int:
@@ -164,26 +152,11 @@ class Publisher:
         block = dict(last.get("block") or self._nothing_published())
         if error is not None:
             later = f"the results are saved; publish them with `evalkit publish {self._folder.path}`"
-            block.update(verified=False, error=f"{self._without_keys(str(error))}; {later}")
+            block.update(verified=False, error=f"{hide_keys(str(error), self._environment)}; {later}")
         return block
-
-    def _without_keys(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[key]")
-        return _KEY.sub("[key]", text)
 
     def _nothing_published(self) -> dict[str, Json]:
         return {**self._target, "evaluations": {}, "calls": {}, "leaderboard": None, "verified": False, "error": None}
-
-
-def _import_path(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variable that lets the child find evalkit where it is not installed, but run from a checkout."""
-    root = Path(__file__).resolve().parents[1]
-    given = environment.get("PYTHONPATH", "")
-    paths = [str(Path(path).resolve()) for path in given.split(os.pathsep) if path]
-    if root.name not in {"site-packages", "dist-packages"} and str(root) not in paths:
-        paths.append(str(root))
-    return {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
 
 
 def _store_path(run: Path, environment: Mapping[str, str]) -> Path:

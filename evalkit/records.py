@@ -10,6 +10,7 @@ __all__ = [
     "CallKey",
     "Failure",
     "FailureKind",
+    "Image",
     "Json",
     "Message",
     "Prediction",
@@ -89,11 +90,27 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a sample: bytes that are kept elsewhere, or an address that the model reads itself.
+
+    `reference` is what messages hold: image:<SHA-256 of the bytes>.<kind>, or the address; `name` is for people. Size
+    in bytes and pixels is not known of an address.
+    """
+
+    reference: str
+    name: str = ""
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One row of a dataset.
 
-    `index` is the row's place in its source (from 0), `fields` every column of the row, for templates;
-    `digest` covers id, input, target, choices and messages: two samples are the same content when it is equal.
+    `index` is the row's place in its source (from 0), `fields` every column of the row, for templates; `images` are
+    sent with the question, in their order. `digest` covers id, input, target, choices, messages and the content of the
+    images: two samples are the same content when it is equal.
     """
 
     id: str
@@ -101,6 +118,7 @@ class Sample:
     target: Json = None
     choices: tuple[str, ...] | None = None
     messages: tuple[Message, ...] | None = None
+    images: tuple[Image, ...] = ()
     group: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict[str, str])
     fields: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -145,7 +163,8 @@ class Timing:
     """Where the time of one call went, in seconds; started_at and ended_at are Unix times of the answering attempt.
 
     `service_s` is that attempt alone, `first_byte_s` its part until the reply's headers, `first_token_s` until the
-    first piece of text of a streamed answer; waiting for a permit and backing off are kept apart.
+    first piece of a streamed answer, be it text, reasoning or a tool call; waiting for a permit and backing off are
+    kept apart.
     """
 
     started_at: float = 0.0
@@ -159,12 +178,16 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a call gave no usable text; `retry_after_s` is what the server asked us to wait."""
+    """Why a call gave no usable text; `retry_after_s` is what the server asked us to wait.
+
+    `is_sent` is False when the server cannot have seen the request, because no connection came about (not kept).
+    """
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_after_s: float | None = None
+    is_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,13 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One model on one evaluation, as in run.json."""
+    """One model on one evaluation, as in run.json.
+
+    `latency_s` is the service time of answering attempts alone; `timing_s` tells what comes beside it (queue, backoff)
+    and its parts (first_byte, first_token), `attempts` the requests sent, the calls retried and the most for one call.
+    `cost_usd` is what the answers cost at `price` (input and output, USD per million tokens), None where not all is
+    known.
+    """
 
     model: str
     model_id: str
@@ -52,6 +58,9 @@ class CellResult:
     latency_s: Mapping[str, float | None]
     measure: Mapping[str, Json]
     treatment: Mapping[str, Json]
+    timing_s: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, Mapping[str, float | None]])
+    attempts: Mapping[str, int] = field(default_factory=dict[str, int])
+    price: Mapping[str, float] | None = None
 
     @property
     def key(self) -> str:
@@ -61,7 +70,11 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """One run, field for field as run.json; `pairs` and `tie` are the leaderboard's paired differences and its tie."""
+    """One run, field for field as run.json.
+
+    `pairs` and `tie` are the leaderboard's paired differences and its tie; `stopped` says why the run, or some of its
+    cells, ended early.
+    """
 
     run_id: str
     name: str
@@ -81,6 +94,7 @@ class RunResult:
     seed: int = 0
     config: Mapping[str, Json] = field(default_factory=dict[str, Json])
     plan: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    stopped: Mapping[str, Json] | None = None
     leaderboard: tuple[Mapping[str, Json], ...] = ()
     pairs: tuple[Mapping[str, Json], ...] = ()
     tie: Mapping[str, Json] | None = None

@@ -12,16 +12,20 @@ from evalkit.records import FailureKind, Prediction, PredictionOutcome, Request
 
 __all__ = ["RETRIED", "Retrying"]
 
-RETRIED = frozenset({FailureKind.TRANSIENT, FailureKind.OVERLOADED, FailureKind.THROTTLE})
+RETRIED = frozenset({FailureKind.TRANSIENT, FailureKind.OVERLOADED, FailureKind.THROTTLE, FailureKind.RATE})
 """Kinds of failure that another attempt may cure."""
+
+_REFUSALS = frozenset({FailureKind.THROTTLE, FailureKind.RATE})
+_LONGEST_DOUBLING = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
     """Tries again until an answer, a lasting failure, or the end of `policy`.
 
-    A refusal for concurrency is the limiter's business and uses up time, not attempts. The delay before attempt n + 1
-    is drawn from [0, min(cap, base x 2^(n-1))] and is never shorter than what the server asked for, up to the cap.
+    A refusal for concurrency or rate is the limiter's business and uses up time, not attempts; its delay stops
+    doubling after the fourth. The delay before attempt n + 1 is drawn from [0, min(cap, base x 2^(n-1))] and is never
+    shorter than what the server asked for, up to the cap.
     Waiting for a permit is not counted against `max_elapsed`: it is our own doing.
     """
 
@@ -46,8 +50,9 @@ class Retrying:
             failure = prediction.failure
             if failure is None or failure.kind not in RETRIED or self.is_stopped():
                 break
-            counted += failure.kind is not FailureKind.THROTTLE
-            delay_s = self._delay(max(1, sent), failure.retry_after_s)
+            is_refusal = failure.kind in _REFUSALS
+            counted += not is_refusal
+            delay_s = self._delay(min(sent, _LONGEST_DOUBLING) if is_refusal else sent, failure.retry_after_s)
             spent_s = self.clock() - began - queue_s
             if counted >= self.policy.max_attempts or spent_s + delay_s > self.policy.max_elapsed:
                 break

@@ -21,15 +21,17 @@ SUFFIXES = ".jsonl, .json, .csv, .tsv (each also .gz) and .parquet"
 """What a file of rows may end with, in words."""
 
 _PARQUET_BATCH = 1024
+_PARQUET_IMAGES = 16
 _LONGEST_CELL = 2**31 - 1
 
 
-def read_rows(file: Path, shown: str) -> Iterator[LocatedRow]:
+def read_rows(file: Path, shown: str, *, keeps_bytes: bool = False) -> Iterator[LocatedRow]:
     """Yield the rows of one file, read as its suffix says; memory stays flat for all but json.
 
     Args:
         file: where it lies.
         shown: what to call it in errors.
+        keeps_bytes: let the bytes of a parquet file stay in its rows, for images.
 
     Raises:
         DatasetError: with file and line; a file without rows is an error too.
@@ -40,7 +42,8 @@ def read_rows(file: Path, shown: str) -> Iterator[LocatedRow]:
         raise DatasetError(f"{shown}: rows are read from {SUFFIXES}; rename or convert the file")
     empty = True
     try:
-        for row in _READERS[suffix](file, shown):
+        read = partial(_parquet, keeps_bytes=keeps_bytes) if suffix == ".parquet" else _READERS[suffix]
+        for row in read(file, shown):
             empty = False
             yield row
     except OSError as error:
@@ -166,17 +169,18 @@ def _checked_header(names: list[str], where: str) -> list[str]:
     return names
 
 
-def _parquet(file: Path, shown: str) -> Iterator[LocatedRow]:
+def _parquet(file: Path, shown: str, *, keeps_bytes: bool = False) -> Iterator[LocatedRow]:
     arrow: Any = importlib.import_module("pyarrow")  # by name, for it has no types
     parquet: Any = importlib.import_module("pyarrow.parquet")
     number = 0
     try:
         with parquet.ParquetFile(file) as table:
             _checked_header(list(table.schema_arrow.names), shown)
-            for batch in table.iter_batches(batch_size=_PARQUET_BATCH):
+            is_large = any("binary" in str(column.type) for column in table.schema_arrow)  # such as images
+            for batch in table.iter_batches(batch_size=_PARQUET_IMAGES if is_large else _PARQUET_BATCH):
                 for row in cast("Iterable[dict[str, object]]", batch.to_pylist()):
                     number += 1
-                    yield located_row(row, f"{shown}, row ", number)
+                    yield located_row(row, f"{shown}, row ", number, keeps_bytes=keeps_bytes)
     except arrow.ArrowException as error:
         raise DatasetError(f"{shown}: not a readable parquet file (after row {number}): {error}") from None
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from evalkit.budget import Budget
 from evalkit.dataset import Dataset
 from evalkit.engine import Engine, Lane, Progress
 from evalkit.environment import describe_git, describe_machine, describe_versions
@@ -14,21 +15,25 @@ from evalkit.errors import ExitCode
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
 from evalkit.garbage import rare_collections
+from evalkit.halts import Halts
+from evalkit.image_store import ImageStore
 from evalkit.interrupts import Interrupts, catch_interrupts
 from evalkit.journal import Journal, settle_journal
-from evalkit.lanes import offline_lanes, open_lanes
+from evalkit.lanes import Session, offline_lanes, open_lanes
 from evalkit.pages import PageMaker
 from evalkit.plan import Plan
+from evalkit.prices import check_budget, price_plan
 from evalkit.publishing import Publisher
 from evalkit.records import Json
 from evalkit.results import RunResult
 from evalkit.scoring import aclose_scorers
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder, encode_cell
+from evalkit.tokens import TokenEstimator
 
 __all__ = ["RunEnd", "Watch", "WeaveTarget", "run_plan"]
 
-Watch = Callable[[Progress, Mapping[str, Lane]], AbstractAsyncContextManager[None]]
+Watch = Callable[[Progress, Mapping[str, Lane], Budget], AbstractAsyncContextManager[None]]
 """Opens a display over a running engine."""
 
 
@@ -59,9 +64,12 @@ async def run_plan(
 
     Raises:
         AccessError: a key or project is missing; nothing was sent.
+        ConfigError: there is a budget in USD, and a model without a price; nothing was sent.
         ProviderError: a provider cannot be started.
         StoreError: the folder is being written by another process, or the disk refuses.
     """
+    if not offline:
+        check_budget(plan)
     with lock_folder(folder), catch_interrupts() as interrupts:
         run, continued = _begin(plan, folder, weave)
         conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline)
@@ -112,7 +120,9 @@ class _Conductor:
         self.plan, self.folder, self.run, self.continued = plan, folder, run, continued
         self.interrupts = interrupts
         self.stop = Stop()
-        self.tallies = open_tallies(plan)
+        self.halts = Halts()
+        self.prices = price_plan(plan)
+        self.tallies = open_tallies(plan, self.prices)
 
     async def conduct(self, watch: Watch | None, *, offline: bool) -> RunEnd:
         """Run the engine while the publisher follows, then make every file."""
@@ -120,6 +130,7 @@ class _Conductor:
             journal.forget_results()
             for name, dataset in self.plan.datasets.items():
                 journal.put_samples(name, dataset.samples)
+                await asyncio.to_thread(ImageStore(self.folder.images).keep, dataset.samples, dataset.images)
             publisher = await self._start_publisher()
             pages = await PageMaker.start(self.folder, self.plan.config.report)
             try:
@@ -129,7 +140,9 @@ class _Conductor:
                 if publisher is not None:
                     await publisher.finish(complete=False)
                 raise
-            run, messages = finish_run(self.plan, dataclasses.replace(self.run, **counted), self.tallies, self.stop)
+            run, messages = finish_run(
+                self.plan, dataclasses.replace(self.run, **counted), self.tallies, stop=self.stop, halts=self.halts
+            )
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
@@ -143,7 +156,7 @@ class _Conductor:
                 await publisher.stop()
             later = "interrupted while publishing and reporting; every answer is saved; run the same command again"
             return RunEnd(self.folder, run, ExitCode.INTERRUPTED, (*messages, later))
-        exit_code = _exit_code(run, self.stop) if broken is None else ExitCode.BUG
+        exit_code = _exit_code(run, self.stop, self.halts) if broken is None else ExitCode.BUG
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
 
     async def _finish(
@@ -170,14 +183,17 @@ class _Conductor:
 
     async def _answer(self, journal: Journal, watch: Watch | None, *, offline: bool) -> dict[str, Json]:
         async with AsyncExitStack() as opened:
+            budget = self._open_budget(opened)
             if offline:
                 lanes = offline_lanes(self.plan, journal)
             else:
-                lanes = await open_lanes(self.plan, journal, self.stop, log_dir=self.folder.path, opened=opened)
+                session = Session(self.plan, self.folder, journal, budget, self.stop, self.halts)
+                lanes = await open_lanes(session, opened)
             opened.push_async_callback(aclose_scorers, tuple(self.plan.scorers.values()))
             engine = self._engine(journal, lanes)
             if watch is not None:
-                await opened.enter_async_context(watch(engine.progress, lanes))
+                await opened.enter_async_context(watch(engine.progress, lanes, budget))
+            budget.start()
             work = asyncio.create_task(engine.run())
             with rare_collections(), self.interrupts.heed(lambda: self._interrupt(work)):
                 try:
@@ -187,6 +203,15 @@ class _Conductor:
             journal.flush()
             return self._count(engine.progress, {} if offline else lanes)
 
+    def _open_budget(self, opened: AsyncExitStack) -> Budget:
+        """Return the run's budget with what its earlier tries have spent."""
+        limits, price_of = self.plan.config.run, self.prices.of_call
+        budget = Budget(limits, price_of=price_of, stop=self.stop, estimator=TokenEstimator())
+        with self.folder.reader() as reader:
+            budget.restore(reader.accounts())
+        opened.callback(budget.close)
+        return budget
+
     def _interrupt(self, work: asyncio.Task[None]) -> None:
         """Ask the run to stop; asked again, give up on what is in flight."""
         if self.stop.reason is StopReason.INTERRUPTED:
@@ -195,7 +220,7 @@ class _Conductor:
 
     def _count(self, progress: Progress, lanes: Mapping[str, Lane]) -> dict[str, Json]:
         """Return the run's calls and throttle; a try that asked nothing learned nothing of the endpoint's limit."""
-        calls = describe_calls(self.folder, progress, lanes, continued=self.continued)
+        calls = describe_calls(self.folder, progress, lanes, prices=self.prices, continued=self.continued)
         calls["peak_in_flight"] = max(calls["peak_in_flight"], self.run.calls.get("peak_in_flight", 0))
         has_asked = any(lane.throttle.peak_in_flight for lane in lanes.values())
         return {"calls": calls, "throttle": describe_throttle(lanes) if has_asked else self.run.throttle}
@@ -206,13 +231,14 @@ class _Conductor:
             lanes,
             journal,
             stop=self.stop,
+            halts=self.halts,
             continued=self.continued,
             on_result=lambda cell, position, result: self.tallies[cell.key].add(position, result),
         )
 
 
-def _exit_code(run: RunResult, stop: Stop) -> ExitCode:
-    if stop.reason is StopReason.ACCESS:
+def _exit_code(run: RunResult, stop: Stop, halts: Halts) -> ExitCode:
+    if stop.reason is StopReason.ACCESS or any(halt.is_access for halt in halts.cells.values()):
         return ExitCode.ACCESS
     if run.status == "interrupted":
         return ExitCode.INTERRUPTED

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.schema import OnErrorSpec
@@ -11,7 +11,10 @@ from evalkit.stats.distributions import normal_quantile
 from evalkit.stats.intervals import Interval, Scores, score_interval
 from evalkit.stats.reducers import make_reducer
 
-__all__ = ["Reduced", "ScoreColumn", "ScoreRules", "counts_as"]
+__all__ = ["Reduced", "ScoreColumn", "ScoreRules", "Scoring", "counts_as", "rule_of"]
+
+Scoring = tuple[PredictionOutcome, ScoreOutcome, float | None]
+"""How one prediction and its scoring ended, and the score's value where there is one."""
 
 _OUTCOMES = tuple(ScoreOutcome)
 _CODES = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
@@ -58,6 +61,11 @@ class ScoreRules:
         return self.trials == 1 or (isinstance(self.reduce, str) and self.reduce in _STAYS_BINARY)
 
 
+def rule_of(outcome: ScoreOutcome) -> str | None:
+    """Return the `on_error` rule that a scoring without a score falls under: model, infra or scorer; None if scored."""
+    return _RULE_OF.get(outcome)
+
+
 def counts_as(on_error: OnErrorSpec) -> dict[str, float | None]:
     """Return what a prediction without a score counts as, by outcome; None where it is left out of the mean.
 
@@ -96,10 +104,24 @@ class ScoreColumn:
             outcome, value = ScoreOutcome(prediction.outcome.value), None
         else:
             raise ValueError("an answered prediction has no score by every scorer of its cell")
-        if self._truncated is not None and prediction.outcome is PredictionOutcome.TRUNCATED:
+        self._kept[row], self._outcomes[row] = self._counted(prediction.outcome, outcome, value)
+
+    def put_all(self, rows: Iterable[int], scorings: Iterable[str], meaning: Mapping[str, Scoring]) -> None:
+        """Keep many stored scores at once: each row's scoring by a name that `meaning` explains once for all."""
+        counted = {name: self._counted(*scoring) for name, scoring in meaning.items()}
+        kept, outcomes = self._kept, self._outcomes
+        for row, name in zip(rows, scorings, strict=True):
+            kept[row], outcomes[row] = counted[name]
+
+    def _counted(self, prediction: PredictionOutcome, outcome: ScoreOutcome, value: float | None) -> tuple[float, int]:
+        if self._truncated is not None and prediction is PredictionOutcome.TRUNCATED:
             value = self._truncated
-        self._kept[row] = self._counts_as[outcome] if value is None else value
-        self._outcomes[row] = _CODES[outcome]
+        return self._counts_as[outcome] if value is None else value, _CODES[outcome]
+
+    @property
+    def endings(self) -> bytes:
+        """How each row's scoring ended, as places in ScoreOutcome."""
+        return bytes(self._outcomes)
 
     def outcomes(self) -> dict[str, int]:
         """Return how many scorings ended in each way."""
@@ -109,6 +131,8 @@ class ScoreColumn:
         """Return the items' scores, in their order."""
         kept, trials = self._kept, self._rules.trials
         if trials == 1:
+            if not math.isnan(sum(kept)):
+                return Reduced(kept, kept, kept)
             worst, best = ([fill if math.isnan(value) else value for value in kept] for fill in (0.0, 1.0))
             return Reduced(kept, worst, best)
         reducer = make_reducer(self._rules.reduce)
@@ -146,16 +170,21 @@ class ScoreColumn:
 
         None with one trial, or after another reducer than the mean: then nothing tells.
         """
+        within = self.within_variance()
+        if within is None:
+            return None
+        valid = sum(1 for value in self._kept if value >= 0.0)
+        return normal_quantile((1 + confidence) / 2) * math.sqrt(2 * within / valid)
+
+    def within_variance(self) -> float | None:
+        """Return the mean variance of single trials within items; None where no item tells."""
         trials = self._rules.trials
         if not self._rules.rows_are_trials:
             return None
         rows = (self._kept[start : start + trials] for start in range(0, len(self._kept), trials))
         valid = [[value for value in row if value >= 0.0] for row in rows]
         variances = [_variance(scores) for scores in valid if len(scores) > 1]
-        if not variances:
-            return None
-        within = math.fsum(variances) / len(variances)
-        return normal_quantile((1 + confidence) / 2) * math.sqrt(2 * within / sum(map(len, valid)))
+        return math.fsum(variances) / len(variances) if variances else None
 
     def _valid_trials(self, items: Sequence[int]) -> int:
         trials = self._rules.trials

@@ -17,6 +17,7 @@ from evalkit.protocols import Scorer
 from evalkit.reasoning import strip_reasoning
 from evalkit.records import NOT_ANSWERED, Json, Prediction, Sample, Score, ScoreOutcome
 from evalkit.registry import Registry
+from evalkit.tool_calls import calls_text
 
 __all__ = ["BoundScorer", "aclose_scorers", "bind_scorer", "score_prediction"]
 
@@ -87,7 +88,8 @@ async def score_prediction(
     """Return the score of one prediction by every scorer's name; never raises.
 
     A prediction without an answer hands its outcome down. Reasoning is taken off first; where it was never closed, or
-    nothing is left, there is no answer. A scorer that raises is a scorer error of its own and touches no other.
+    nothing is left, there is no answer, unless the model called tools: then the calls are, as JSON (`tool_calls`).
+    A scorer that raises is a scorer error of its own and touches no other.
     `Score.answer` is what was scored, None where that is the text as it came.
     """
     if prediction.outcome in NOT_ANSWERED:
@@ -96,7 +98,9 @@ async def score_prediction(
     if text is None:
         return dict.fromkeys((bound.name for bound in scorers), _CUT_OFF)
     if not text or text.isspace():
-        return dict.fromkeys((bound.name for bound in scorers), _EMPTY)
+        text = calls_text(prediction.tool_calls)
+        if not text:
+            return dict.fromkeys((bound.name for bound in scorers), _EMPTY)
     return {bound.name: await _score(bound, sample, prediction, text) for bound in scorers}
 
 
@@ -128,7 +132,7 @@ async def _attempt(
     bound: BoundScorer, extractor: Extractor, sample: Sample, prediction: Prediction, text: str
 ) -> Score:
     try:
-        answer = extractor.extract(text)
+        answer = extractor.extract(calls_text(prediction.tool_calls) if extractor.reads_calls else text)
         if answer is None:
             return _NOTHING
         is_text = answer == prediction.text

@@ -2,19 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
-from enum import IntEnum
+from enum import Enum
 
 from evalkit.errors import ExitCode
 
 __all__ = ["Stop", "StopReason"]
 
 
-class StopReason(IntEnum):
-    """What ended the run early; its value is the exit code."""
+class StopReason(Enum):
+    """What ended the run early."""
 
-    INTERRUPTED = ExitCode.INTERRUPTED
-    ACCESS = ExitCode.ACCESS
-    QUOTA = ExitCode.INCOMPLETE
+    INTERRUPTED = "interrupted"
+    ACCESS = "access"
+    QUOTA = "quota"
+    BUDGET = "budget"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the run's process ends with."""
+        return _EXIT_CODES.get(self, ExitCode.INCOMPLETE)
+
+
+_EXIT_CODES = {StopReason.INTERRUPTED: ExitCode.INTERRUPTED, StopReason.ACCESS: ExitCode.ACCESS}
 
 
 class Stop:

@@ -36,6 +36,11 @@ class RunFolder:
         """The SQLite file of calls and results."""
         return self.path / "calls.sqlite"
 
+    @property
+    def images(self) -> Path:
+        """The folder of the images that were shown, each under its digest."""
+        return self.path / "images"
+
     def load(self) -> RunResult:
         """Read run.json.
 

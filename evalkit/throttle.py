@@ -2,99 +2,33 @@
 
 import asyncio
 import dataclasses
-import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple
 
-from asyncio_throttle.throttler import Throttler
-
+from evalkit.adaptive import AdaptiveLimit
+from evalkit.pacing import Pacer, TokenBucket
 from evalkit.protocols import Model
 from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome, Request
 
-__all__ = ["AdaptiveLimit", "Pacer", "Throttle", "Throttled", "pace"]
+__all__ = ["Throttle", "Throttled"]
 
-_SHRINK = 0.75
-_FIRST_COOL_DOWN_S = 15.0
-_LONGEST_COOL_DOWN_S = 120.0
-_PACE_WINDOW_S = 0.1
-
-
-class Pacer(Protocol):
-    """Lets one call start after another; held by a single dispatcher."""
-
-    async def acquire(self) -> None:
-        """Return when the next call may start."""
-        ...
+_LONGEST_HOLD_S = 60.0
+_FIRST_ERROR = 400
+_NO_TIME_S = 1e-6
 
 
-def pace(requests_per_second: float) -> Pacer:
-    """Return a pacer of `requests_per_second` starts, in bursts of at most ceil(r x 0.1 s).
-
-    asyncio-throttle counts whole starts per period, so the period is stretched until the count is exact; how often it
-    looks decides how much of each period is lost, and there is only the one dispatcher to wake.
-    """
-    burst = math.ceil(requests_per_second * _PACE_WINDOW_S)
-    return Throttler(burst, period=burst / requests_per_second, retry_interval=_PACE_WINDOW_S / 50)
-
-
-class AdaptiveLimit:
-    """Learns how many calls a server takes at once.
-
-    Doubles each round trip until the first refusal (as TCP's slow start does), then cuts to three quarters and climbs
-    by one a round trip to just below what was refused; it tries that level again after a cool-down, longer each time.
-    """
-
-    def __init__(self, start: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.value = min(start, most)
-        self._most = most
-        self._clock = clock
-        self._refused_at: int | None = None
-        self._epoch = 0
-        self._credit = 0
-        self._cool_down_s = _FIRST_COOL_DOWN_S
-        self._probe_after = 0.0
-
-    @property
-    def epoch(self) -> int:
-        """Counts the cuts: a refusal of a call sent before the last cut says nothing new."""
-        return self._epoch
-
-    def accepted(self, in_flight: int) -> None:
-        """Note that a call was taken while `in_flight` were out; grow when the limit was in use."""
-        if in_flight < self.value or self.value >= self._most:
-            return
-        if self._refused_at is None:
-            self.value += 1
-            return
-        self._credit += 1
-        if self._credit < self.value:
-            return
-        self._credit = 0
-        if self.value + 1 < self._refused_at:
-            self.value += 1
-        elif self._clock() >= self._probe_after:
-            self.value += 1
-            self._refused_at = max(self._refused_at, self.value + 1)
-
-    def refused(self, epoch: int) -> None:
-        """Note that a call sent in `epoch` was refused for concurrency; shrink once for each epoch."""
-        if epoch != self._epoch:
-            return
-        again = self._refused_at is not None and self.value >= self._refused_at - 1
-        self._cool_down_s = min(_LONGEST_COOL_DOWN_S, self._cool_down_s * 2) if again else _FIRST_COOL_DOWN_S
-        self._probe_after = self._clock() + self._cool_down_s
-        self._refused_at = self.value
-        self.value = max(1, int(self.value * _SHRINK))
-        self._credit = 0
-        self._epoch += 1
+class _Waiter(NamedTuple):
+    permit: asyncio.Future[bool]
+    tokens: int
 
 
 class Throttle:
     """Hands out permits in the order they were asked for, never more than the limit at once.
 
-    With a pacer, a single dispatcher task starts calls one by one; without one, permits pass from hand to hand.
+    Where starts are paced or held back, a single dispatcher task starts calls one by one; else permits pass from hand
+    to hand.
     """
 
     def __init__(
@@ -104,6 +38,7 @@ class Throttle:
         start_concurrency: int | None = None,
         adaptive: bool = True,
         pacer: Pacer | None = None,
+        tokens_per_minute: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         start = min(max_concurrency, start_concurrency or 8) if adaptive else max_concurrency
@@ -112,57 +47,97 @@ class Throttle:
         self.in_flight = 0
         self.peak_in_flight = 0
         self.refusals = 0
+        self.held_s = 0.0
+        """Seconds for which the server had every call held back."""
         self._adaptive = AdaptiveLimit(start, max_concurrency, clock) if adaptive else None
+        self._ceiling = max_concurrency
         self._pacer = pacer
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._bucket = None if tokens_per_minute is None else TokenBucket(tokens_per_minute, clock)
+        self._held_until = 0.0
+        self._waiting: deque[_Waiter] = deque()
         self._dispatcher: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
+    def wanted(self) -> int:
+        """Calls that may be in flight as far as the server is concerned: the learned limit, or the configured one."""
+        return self.max_concurrency if self._adaptive is None else self._adaptive.value
+
+    @property
     def limit(self) -> int:
         """Calls that may be in flight now."""
-        return self.max_concurrency if self._adaptive is None else self._adaptive.value
+        return min(self.wanted, self._ceiling)
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for a permit."""
+        return sum(not waiter.permit.done() for waiter in self._waiting)
+
+    @property
+    def noise(self) -> float:
+        """The share of calls that the server refuses whatever the limit, as far as is known."""
+        return 0.0 if self._adaptive is None else self._adaptive.noise
 
     @property
     def epoch(self) -> int:
         """The limiter's count of cuts, to be handed back with a call's outcome."""
         return 0 if self._adaptive is None else self._adaptive.epoch
 
-    async def acquire(self) -> bool:
-        """Wait for a permit; False when the throttle was closed before one came."""
+    def set_ceiling(self, most: int) -> None:
+        """Have at most `most` calls in flight from now on, 0 for none; those above it end as they will."""
+        self._ceiling = most
+        self._dispatch()
+
+    def hold(self, seconds: float) -> None:
+        """Start no call for so long, a minute at most: the server takes none."""
+        now, until = self.clock(), self.clock() + min(seconds, _LONGEST_HOLD_S)
+        if until > self._held_until:
+            self.held_s += until - max(now, self._held_until)
+            self._held_until = until
+
+    async def acquire(self, tokens: int = 0) -> bool:
+        """Wait for a permit for a call of about `tokens`; False when the throttle was closed before one came."""
         if self._closed:
             return False
-        if self._pacer is None and not self._waiting and self.in_flight < self.limit:
+        if not self._is_paced and not self._waiting and self.in_flight < self.limit:
             self._take()
             return True
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        permit: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiter(permit, tokens))
         self._dispatch()
         try:
-            return await waiter
+            return await permit
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.result():
+            if permit.done() and not permit.cancelled() and permit.result():
                 self._give_back()
             raise
 
-    def release(self, *, epoch: int, refused: bool) -> None:
-        """Give a permit back and say whether the server refused the call for its concurrency."""
-        if refused:
-            self.refusals += 1
+    def release(self, *, epoch: int, kind: FailureKind | None = None, tokens: int = 0) -> None:
+        """Give a permit back, with the kind of failure its call met and the tokens it used beyond its estimate."""
+        refused = kind is FailureKind.THROTTLE
+        self.refusals += refused
+        if self._bucket is not None:
+            self._bucket.take(tokens)
         if self._adaptive is not None:
             if refused:
                 self._adaptive.refused(epoch)
-            else:
-                self._adaptive.accepted(self.in_flight)
+            elif kind is FailureKind.OVERLOADED:
+                self._adaptive.overloaded(epoch)
+            elif kind is not FailureKind.RATE:
+                self._adaptive.accepted(epoch, self.in_flight)
         self._give_back()
 
     def close(self) -> None:
         """Send everyone who waits away; nothing starts after this."""
         self._closed = True
         while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(False)
+            permit = self._waiting.popleft().permit
+            if not permit.done():
+                permit.set_result(False)
+
+    @property
+    def _is_paced(self) -> bool:
+        return self._pacer is not None or self._bucket is not None or self._held_until > self.clock()
 
     def _take(self) -> None:
         self.in_flight += 1
@@ -173,48 +148,83 @@ class Throttle:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        if self._pacer is None:
-            while self._waiting and self.in_flight < self.limit:
-                self._admit()
-        elif self._waiting and (self._dispatcher is None or self._dispatcher.done()):
-            self._dispatcher = asyncio.create_task(self._dispatch_paced(self._pacer))
-
-    async def _dispatch_paced(self, pacer: Pacer) -> None:
+        if not self._waiting or (self._dispatcher is not None and not self._dispatcher.done()):
+            return
+        if self._is_paced:
+            self._dispatcher = asyncio.create_task(self._dispatch_paced())
+            return
         while self._waiting and self.in_flight < self.limit:
-            await pacer.acquire()
             self._admit()
+
+    async def _dispatch_paced(self) -> None:
+        """Start calls one by one: within the limit, not while they are held, with their tokens, at their pace."""
+        while self._waiting and self.in_flight < self.limit:
+            if self._pacer is not None:
+                await self._pacer.acquire()
+            while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110  what is waited for is time, and may be put off
+                await asyncio.sleep(wait_s)
+            if self._waiting and self.in_flight < self.limit:
+                self._admit()
+
+    def _wait_s(self) -> float:
+        wait_s = self._held_until - self.clock()
+        while self._waiting and self._waiting[0].permit.done():
+            self._waiting.popleft()
+        if self._bucket is not None and self._waiting:
+            wait_s = max(wait_s, self._bucket.wait_s(self._waiting[0].tokens))
+        return wait_s if wait_s > _NO_TIME_S else 0.0
 
     def _admit(self) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
-            if not waiter.done():
+            if not waiter.permit.done():
+                if self._bucket is not None:
+                    self._bucket.take(waiter.tokens)
                 self._take()
-                waiter.set_result(True)
+                waiter.permit.set_result(True)
                 return
 
 
 class Throttled:
-    """A Model that holds a permit while the model under it works."""
+    """A Model that holds a permit while the model under it works.
 
-    __slots__ = ("_model", "_throttle")
+    `estimate` says about how many tokens a call takes; it is asked where tokens are paced.
+    """
 
-    def __init__(self, model: Model, throttle: Throttle) -> None:
+    __slots__ = ("_estimate", "_model", "_throttle")
+
+    def __init__(self, model: Model, throttle: Throttle, estimate: Callable[[Request], int] | None = None) -> None:
         self._model = model
         self._throttle = throttle
+        self._estimate = estimate
 
     async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
         """Answer when a permit came; a throttle closed meanwhile gives `not_run`."""
         throttle = self._throttle
         asked_at = throttle.clock()
-        if not await throttle.acquire():
+        tokens = 0 if self._estimate is None else self._estimate(request)
+        if not await throttle.acquire(tokens):
             return Prediction(
                 PredictionOutcome.NOT_RUN, failure=Failure(FailureKind.NOT_RUN, "the run stopped before this call")
             )
         queue_s = throttle.clock() - asked_at
-        epoch, refused = throttle.epoch, False
+        epoch, kind, used = throttle.epoch, None, 0
         try:
             prediction = await self._model.predict(request, on_text)
-            refused = prediction.failure is not None and prediction.failure.kind is FailureKind.THROTTLE
+            kind, used = self._heed(prediction, tokens)
         finally:
-            throttle.release(epoch=epoch, refused=refused)
-        return dataclasses.replace(prediction, timing=dataclasses.replace(prediction.timing, queue_s=queue_s))
+            throttle.release(epoch=epoch, kind=kind, tokens=used)
+        timing = prediction.timing
+        return dataclasses.replace(prediction, timing=dataclasses.replace(timing, queue_s=timing.queue_s + queue_s))
+
+    def _heed(self, prediction: Prediction, estimated: int) -> tuple[FailureKind | None, int]:
+        """Hold every call back as long as the server asks; return the failure's kind and tokens past `estimated`."""
+        failure, usage, hold_s = prediction.failure, prediction.usage, prediction.hold_s
+        if failure is not None and failure.kind is FailureKind.RATE:
+            hold_s = failure.retry_after_s if hold_s is None else hold_s
+        if hold_s is not None:
+            self._throttle.hold(hold_s)
+        if failure is not None and failure.status is not None and failure.status >= _FIRST_ERROR:
+            return failure.kind, -estimated
+        told = None if usage is None else usage.total_tokens
+        return None if failure is None else failure.kind, 0 if told is None else told - estimated

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from evalkit.rate_limits import hold_s
 from evalkit.records import Failure, FailureKind, Json, Prediction, PredictionOutcome
 
 __all__ = ["MAX_MESSAGE_CHARS", "clean_message", "failed", "retry_after_s", "server_words", "triage"]
@@ -59,8 +60,11 @@ def _words(*parts: str) -> re.Pattern[str]:
 _ANY = re.compile("")
 _TOO_LONG = _words(
     "exceed_context_size|context_length_exceeded|contextwindowexceeded|maximum context length|max_model_len",
-    "exceeds? the (?:available |model'?s? )?(?:maximum )?context|context window|prompt_too_long",
-    "(?:prompt|input) (?:is )?too long|too many (?:input |prompt )?tokens",
+    r"exceeds? (?:the )?(?:available |model'?s? )?(?:maximum )?context|context window|prompt_too_long",
+    r"(?:prompt|input|string) (?:is )?(?:too (?:long|large)|exceeds max length)|string_above_max|context shift is",
+    r"too many (?:input |prompt )?tokens|max(?:imum)? (?:model|prompt|input) length|model'?s context length",
+    r"request_too_large|than the context length|context length of only|inputs?` (?:tokens|must have less than)",
+    r"expected maxlength|(?:token count|prompt length).{0,60}(?:exceed|max_num_tokens)|default_max_tokens",
 )
 _FILTERED = _words(
     "content_filter|content_policy_violation|responsibleaipolicyviolation|content management policy|content policy",
@@ -78,6 +82,7 @@ _QUOTA = _words(
     "insufficient (?:credits?|balance|funds)|credits? (?:exhausted|balance)",
 )
 _PER_TIME = _words(r"per[ _-](?:second|minute|hour|day)|\b[rt]p[ms]\b|retry in \d")
+_LARGER_THAN_A_MINUTE = _words(r"request too large for \S+.{0,120}tokens per min")
 _PERMANENT = _words(
     "not_supported_error|not[ _]implemented|unsupported|(?:is|are) not supported|does(?: not|n't) support"
 )
@@ -85,7 +90,8 @@ _PERMANENT = _words(
 _RULES = (
     _Rule(frozenset(range(300, 400)), _ANY, FailureKind.ACCESS, "redirect"),
     _Rule({403, 429}, _words("personal (?:account|entit)"), FailureKind.ACCESS, "personal"),
-    _Rule({429}, _PER_TIME, FailureKind.THROTTLE),
+    _Rule({413, 429}, _LARGER_THAN_A_MINUTE, FailureKind.TOO_LONG),
+    _Rule({429}, _PER_TIME, FailureKind.RATE),
     _Rule({429}, _QUOTA, FailureKind.QUOTA),
     _Rule({429}, _ANY, FailureKind.THROTTLE),
     _Rule({402}, _ANY, FailureKind.QUOTA),
@@ -98,13 +104,15 @@ _RULES = (
     _Rule(_SERVER, _ANY, FailureKind.TRANSIENT),
     _Rule({401, 403}, _words("country|region|territory|geographic"), FailureKind.ACCESS, "region"),
     _Rule({401, 403, 407}, _ANY, FailureKind.ACCESS, "key"),
-    _Rule({404}, _words(r"\bmodel", "model_not_found"), FailureKind.ACCESS, "model"),
-    _Rule({400, 422}, _UNKNOWN_MODEL, FailureKind.ACCESS, "model"),
+    _Rule({404}, _words(r"\bmodel", "model_not_found"), FailureKind.UNKNOWN_MODEL, "model"),
+    _Rule({400, 422}, _UNKNOWN_MODEL, FailureKind.UNKNOWN_MODEL, "model"),
     _Rule({400}, _BAD_KEY, FailureKind.ACCESS, "key"),
     _Rule({408, 409, 425, 499}, _ANY, FailureKind.TRANSIENT),
 )
 """The first rule that holds decides."""
 _REJECTED = _Rule(set(), _ANY, FailureKind.REJECTED)
+_SPENT = _Rule({429}, _ANY, FailureKind.RATE)
+"""A refusal whose headers say that the calls or tokens of a span of time are used up."""
 
 
 def triage(
@@ -123,6 +131,8 @@ def triage(
     words = clean_message(server_words(body), secrets) or f"HTTP {status} without a message"
     text = f"{words} {_codes(body)}".lower()
     rule = next((rule for rule in _RULES if status in rule.statuses and rule.words.search(text)), _REJECTED)
+    if rule.kind is FailureKind.THROTTLE and hold_s(headers or {}, now) is not None:
+        rule = _SPENT
     message = f"{words} ({_ADVICE[rule.advice]})" if rule.advice else words
     return Failure(rule.kind, _shorten(message), status, retry_after_s(headers or {}, now))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.local_weights import cache_folder
 from tests.fixtures_endpoint import fake_endpoint  # noqa: F401  a fixture is found by its name here
 
 _SECRETS = (
@@ -41,9 +42,24 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (base / str(number) for number in itertools.count())
 
 
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a user's cache folder that is the real one but for what evalkit keeps there; weights are borrowed."""
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "evalkit").mkdir()
+    weights = cache_folder()
+    if weights.is_dir():
+        (cache / "evalkit" / "weights").symlink_to(weights)
+    for path in weights.parents[1].glob("*"):
+        if path.name != "evalkit":
+            (cache / path.name).symlink_to(path)
+    return cache
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> None:
-    """Start every test without keys, and with an EVALKIT_HOME of its own, which is made when it is used."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path], _cache: Path) -> None:
+    """Start every test without keys and leases, and with an EVALKIT_HOME of its own, which is made when it is used."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache))
     for name in _SECRETS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVALKIT_HOME", str(next(_homes)))

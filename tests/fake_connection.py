@@ -45,7 +45,9 @@ class Book:
         self.faults: Counter[str] = Counter()
         self.models: Counter[str] = Counter()
         self.heads: deque[bytes] = deque(maxlen=64)
+        self.list_heads: deque[bytes] = deque(maxlen=64)
         self.bodies: deque[dict[str, Any]] = deque(maxlen=64)
+        self.listings: deque[str] = deque(maxlen=256)
         self.first_at = self.last_at = 0.0
         self.requests = self.in_flight = self.peak = self.abandoned = self.connections = 0
 
@@ -59,7 +61,12 @@ class Book:
         counters = {name: dict(getattr(self, name)) for name in ("prompts", "answered", "statuses", "faults", "models")}
         numbers = ("requests", "in_flight", "peak", "abandoned", "connections", "busy_s")
         return (
-            counters | {name: getattr(self, name) for name in numbers} | {"headers": [_headers(h) for h in self.heads]}
+            counters
+            | {name: getattr(self, name) for name in numbers}
+            | {
+                "headers": [_headers(h) for h in self.heads],
+                "list_headers": [_headers(h) for h in self.list_heads],
+            }
         )
 
 
@@ -107,8 +114,16 @@ class Connection(asyncio.Protocol):
         match method, path.partition("?")[0].removeprefix("/v1"):
             case "POST", "/chat/completions":
                 self._chat(head, body)
+            case "GET", "/models" if endpoint.settings.model_pages:
+                pages = endpoint.settings.model_pages
+                endpoint.book.listings.append(path)
+                page = pages.pop(0) if len(pages) > 1 else pages[0]
+                body = page.body if isinstance(page.body, bytes) else json.dumps(page.body).encode()
+                self._write(http(page.status, body, page.headers))
             case "GET", "/models" if endpoint.settings.lists_models:
-                listed = [{"id": name, "object": "model"} for name in endpoint.settings.models]
+                endpoint.book.list_heads.append(head)
+                named = endpoint.settings.models
+                listed = [{"id": each, "object": "model"} if isinstance(each, str) else each for each in named]
                 self._send_json({"object": "list", "data": listed}, *self._denied(head))
             case "GET", "/stats":
                 self._send_json(endpoint.book.stats())

@@ -69,7 +69,8 @@ class Settings:
     """
 
     seed: int = 0
-    models: list[str] = field(default_factory=lambda: ["fake-model"])
+    models: list[str | dict[str, Any]] = field(default_factory=lambda: ["fake-model", "*"])
+    """What it lists: ids, or whole rows; whichever it lists, it answers every id."""
     lists_models: bool = True
     answers: dict[str, str] = field(default_factory=dict)
     accuracy: dict[str, float] = field(default_factory=dict)
@@ -88,12 +89,15 @@ class Settings:
     project: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     """Prompt to the replies it gets, in order (a Reply, or its fields); the last one stays."""
+    model_pages: list[Reply] = field(default_factory=list)
+    """Replies to GET /models, in order, instead of `models`; the last one stays."""
 
     def __post_init__(self) -> None:
         """Take what JSON makes of these fields."""
         self.fault_at = {int(number): fault for number, fault in self.fault_at.items()}
         for listed in self.replies.values():
             listed[:] = [reply if isinstance(reply, Reply) else Reply(**reply) for reply in listed]
+        self.model_pages = [page if isinstance(page, Reply) else Reply(**page) for page in self.model_pages]
 
 
 def share(seed: int, *parts: object) -> float:

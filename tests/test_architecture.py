@@ -17,24 +17,34 @@ PACKAGE = ROOT / "evalkit"
 
 FLOORS = {
     "1 nouns, numbers, text; the shape of the YAML": """
-        errors records results digest normalize environment stop interrupts
-        letters patterns reasoning jsontext strictjson shapes located subset targets codec
+        errors records results digest normalize environment stop interrupts halts adaptive pacing rate_limits shares process_identity
+        letters patterns reasoning jsontext strictjson shapes located subset targets codec tool_calls
+        listed_models model_names
+        images image_references content_parts
         stats/* config/__init__ config/spec config/questions config/schema
         scorers/__init__ sources/__init__ providers/__init__ weave_io/__init__ report/__init__ report/sections/__init__
     """,
     "2 seams, and parts that touch one thing": """
         protocols registry prompt templates few_shot choices extract dressing json_compare
-        expressions fields rowfiles journal journal_reader store folders
+        prompt_content image_shelf image_values image_store
+        expressions fields rowfiles journal journal_schema journal_reader store folders
+        tokens spending
         aggregate call_columns score_columns leaderboard
-        triage chat_* local_* hub recorded_answers scorer_process scorer_worker
+        triage chat_* local_* hub recorded_answers scorer_process scorer_worker model_pages
     """,
     "2+ from the file to a Config": "config/*",
     "3 plugins, and what binds them to a plan": """
         sources/* providers/* scorers/*
-        dataset scoring selftest check plan throttle retry journaled merge
+        provider_plugins opening
+        dataset scoring selftest check plan throttle retry budget prices lease lease_book lease_names journaled merge
+        stored_items comparison compare compare_slices measures sides side_choice
+        catalog preflight offerings doctor doctor_calls doctor_findings doctor_here doctor_load
     """,
     "4 what is made of stored runs": "weave_io/* report/*",
-    "5 the conductor and its hands": "engine lanes finish garbage publishing pages samples_table runner",
+    "5 the conductor and its hands": """
+        engine lanes finish garbage publishing pages samples_table runner
+        live_answer playground tracing
+    """,
     "6 the library's face": "__init__",
     "6+ the command line": "cli/*",
     "6++ the command line's door": "__main__",

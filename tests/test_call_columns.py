@@ -80,6 +80,25 @@ def test_cost(predictions: list[Prediction], expected: float | None) -> None:
     assert columns(*predictions).cost_usd(PRICE) == (None if expected is None else pytest.approx(expected, rel=1e-15))
 
 
+def test_cached_and_reasoning_tokens_are_counted_once() -> None:
+    inside = Prediction(OK, "x", usage=Usage(10, 5, 15, cached_tokens=8, reasoning_tokens=3))
+    beside = Prediction(OK, "x", usage=Usage(10, 5, 18, reasoning_tokens=3))
+    calls = columns(inside, beside)
+    assert calls.usage() | {"requests": 2} == {
+        "requests": 2,
+        "prompt_tokens": 20,
+        "completion_tokens": 13,
+        "total_tokens": 33,
+        "without_usage": 0,
+    }
+    assert calls.cost_usd(PRICE) == pytest.approx((20 * 2 + 13 * 8) / 1e6)
+
+
+@pytest.mark.parametrize("known", [{"from_journal": True}, {"from_cache": True}], ids=["journal", "cache"])
+def test_an_answer_paid_for_earlier_cost_what_it_cost(known: dict[str, bool]) -> None:
+    assert columns(answer(**known)).cost_usd(PRICE) == columns(answer()).cost_usd(PRICE)
+
+
 def test_without_a_price_there_is_no_cost() -> None:
     assert columns(answer()).cost_usd(None) is None
 
@@ -125,7 +144,41 @@ def test_trials_of_one_item_give_no_bounds() -> None:
     assert {latency[name] for name in ("p50_lower", "p50_upper", "p95_lower", "p95_upper")} == {None}
 
 
+def timed(attempts: int = 1, outcome: PredictionOutcome = OK, **times: float) -> Prediction:
+    return Prediction(outcome, "x", timing=Timing(**times), attempts=attempts)
+
+
+def test_what_comes_beside_the_latency_is_told_apart() -> None:
+    calls = columns(
+        timed(service_s=1.0, queue_s=10.0, backoff_s=2.0, first_byte_s=0.5, first_token_s=0.6, attempts=3),
+        timed(service_s=3.0, first_byte_s=0.7),
+        timed(outcome=PredictionOutcome.INFRA_ERROR, service_s=60.0, queue_s=60.0, backoff_s=60.0, attempts=6),
+        rows=4,
+    )
+    found = calls.timing_s(confidence=0.95)
+    assert {part: (times["mean"], times["n"]) for part, times in found.items()} == {
+        "queue": (5.0, 2),
+        "backoff": (1.0, 2),
+        "first_byte": (0.6, 2),
+        "first_token": (0.6, 1),
+    }
+    assert (found["queue"]["p50"], found["queue"]["p95"]) == (5.0, None)
+    assert calls.latency_s(confidence=0.95, is_nested=False)["mean"] == 2.0
+    assert calls.attempts() == {"sent": 10, "retried": 2, "most": 6}
+
+
+def test_a_call_that_another_cell_pays_for_was_not_sent_again() -> None:
+    calls = CallColumns(2)
+    calls.put(0, timed(service_s=1.0, attempts=4), is_shared=True)
+    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0}
+    assert calls.latency_s(confidence=0.95, is_nested=False)["n"] == 1
+    cached = Prediction(OK, "x", timing=Timing(service_s=1.0), attempts=4, from_cache=True)
+    assert columns(cached).attempts()["sent"] == 0
+
+
 def test_nothing_answered() -> None:
     calls = columns(rows=2)
     assert set(calls.latency_s(confidence=0.95, is_nested=False).values()) == {None, 0}
     assert calls.output_tokens(confidence=0.95) == {"p50": None, "p95": None}
+    assert {value for times in calls.timing_s(confidence=0.95).values() for value in times.values()} == {None, 0}
+    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0}

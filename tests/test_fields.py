@@ -142,7 +142,7 @@ def test_a_column_keeps_its_type(value):
             {"messages": "m"},
             "fields.messages: message 1 has the role ['user']; known: system, developer, user, assistant",
         ),
-        ({"input": "x"}, {"images": "i"}, "fields.images is not yet available; leave it out"),
+        ({"input": "x"}, {"images": "i"}, "fields.images: there is no column 'i'; known: input"),
     ],
 )
 def test_what_is_missing_or_misshapen_is_named(row, fields, message):

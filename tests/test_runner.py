@@ -12,6 +12,7 @@ from evalkit.config.load import load_config
 from evalkit.dataset import load_dataset
 from evalkit.errors import ExitCode, StoreError
 from evalkit.folders import lock_folder
+from evalkit.halts import ALIKE
 from evalkit.plan import Plan, make_plan
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.store import RunFolder
@@ -188,3 +189,68 @@ async def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     throttle = {"max_concurrency": 1}
     with pytest.raises(StoreError, match="disk is full"):
         await asyncio.wait_for(run(plan_of(tmp_path, throttle=throttle), tmp_path / "run"), 20)
+
+
+async def test_rejections_alike_give_up_one_cell_and_the_others_go_on(tmp_path: Path) -> None:
+    rows = [{"id": f"r{n}", "input": f"question {n}", "target": f"answer {n}"} for n in range(60)]
+    plan = plan_of(
+        tmp_path,
+        datasets={"rows": {"rows": rows}},
+        providers={"bad": {"use": "scripted", "faults": [{"kind": "rejected"}]}, "good": {"use": "scripted"}},
+        models=[{"id": "a", "provider": "bad"}, {"id": "b", "provider": "good"}],
+        throttle={"max_concurrency": 2},
+    )
+    end = await run(plan, tmp_path / "run")
+    bad, good = end.run.cells
+    assert (end.exit_code, end.run.status) == (ExitCode.INCOMPLETE, "incomplete")
+    assert good.metrics["exact"].mean == 1.0
+    assert ALIKE <= bad.outcomes["rejected"] <= ALIKE + 4
+    assert bad.outcomes["rejected"] + bad.outcomes["not_run"] == 60
+    assert end.run.stopped is not None
+    assert end.run.stopped["cells"].keys() == {"rows/a"}
+    assert "the script rejects this request" in end.messages[0]
+
+
+async def test_an_unknown_model_is_given_up_and_the_others_go_on(tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path,
+        providers={"bad": {"use": "scripted", "faults": [{"kind": "404"}]}, "good": {"use": "scripted"}},
+        models=[{"id": "a", "provider": "bad"}, {"id": "b", "provider": "good"}],
+        throttle={"max_concurrency": 1},
+    )
+    end = await run(plan, tmp_path / "run")
+    assert end.exit_code is ExitCode.ACCESS
+    bad, good = end.run.cells
+    assert good.outcomes["ok"] == 6
+    assert bad.outcomes["ok"] == 0
+    assert len(asked(end)) <= 6 + 2, "the unknown model is asked once, and by the call that was already in the queue"
+
+
+async def test_a_model_with_a_throttle_of_its_own_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    rows = [{"id": f"r{n}", "input": f"question {n}", "target": f"answer {n}"} for n in range(20)]
+    plan = plan_of(
+        tmp_path,
+        datasets={"rows": {"rows": rows}},
+        providers={"scripted": {"use": "scripted", "latency": 0.01}},
+        models=[
+            {"id": "slow", "provider": "scripted", "throttle": {"max_concurrency": 1}},
+            {"id": "fast", "provider": "scripted"},
+        ],
+        throttle={"max_concurrency": 8, "adaptive": False},
+    )
+    end = await run(plan, tmp_path / "run")
+    order = [request for (request,) in models_asked(end)]
+    assert end.run.calls["peak_in_flight"] <= 8
+    assert order.index("fast") < 4
+    assert len(order) == 40
+    assert max(i for i, name in enumerate(order) if name == "fast") < max(
+        i for i, name in enumerate(order) if name == "slow"
+    )
+
+
+def models_asked(end: RunEnd) -> list[tuple[str]]:
+    """Return the model of each request sent, in order."""
+    with sqlite3.connect(end.folder.journal) as db:
+        return db.execute(
+            "SELECT c.model FROM attempts a JOIN calls c USING (request, sample_id, trial, slot) ORDER BY a.id"
+        ).fetchall()

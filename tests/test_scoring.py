@@ -202,3 +202,48 @@ async def test_a_binary_scorer_that_gives_a_half_is_an_error_of_its_own() -> Non
     scores = await score_prediction((bound,), Sample("1", "q", "t"), prediction, ReasoningSpec())
     assert scores["half"].outcome is ScoreOutcome.SCORER_ERROR
     assert "only 0 and 1" in scores["half"].reason
+
+
+def called(*calls, text=""):
+    function = [{"id": f"c{i}", "function": {"name": name, "arguments": arguments}} for i, (name, arguments) in calls]
+    return Prediction(PredictionOutcome.OK, text, tool_calls=function or None)
+
+
+AREA = (0, ("area", '{"base": 10, "height": 5}'))
+LATER = (1, ("area", '{"base": 1, "height": 1}'))
+WANTED = [{"name": "area", "arguments": {"height": 5, "base": 10}}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "prediction", "value", "outcome"),
+    [
+        pytest.param({}, called(AREA), 1.0, "scored", id="only calls"),
+        pytest.param({}, called(AREA, LATER), 0.0, "scored", id="one call too many"),
+        pytest.param({}, called(AREA, text="<think>hm</think>"), 1.0, "scored", id="calls after reasoning"),
+        pytest.param({}, called(AREA, text="Let me see."), None, "no_answer", id="the text stands where there is one"),
+        pytest.param(
+            {"extract": ["tool_calls"]}, called(AREA, text="Let me see."), 1.0, "scored", id="asked for calls"
+        ),
+        pytest.param({"extract": ["tool_calls"]}, called(text="[1]"), None, "no_answer", id="asked for, none made"),
+        pytest.param({"extract": ["tool_calls"]}, called(), None, "no_answer", id="nothing at all"),
+        pytest.param(
+            {"extract": ["tool_calls"], "partial": True}, called(AREA, LATER), 0.5, "scored", id="a share of the leaves"
+        ),
+    ],
+)
+async def test_tool_calls_are_an_answer(spec, prediction, value, outcome):
+    sample, bound = Sample("a", "q", target=WANTED), bind(use="json_match", **spec)
+    score = (await score_prediction([bound], sample, prediction, REASONING))["s"]
+    assert (score.value, score.outcome) == (value, outcome)
+    assert (score.answer is not None) == (value is not None)
+
+
+async def test_a_part_of_a_call_is_extracted_like_any_other_text():
+    bound = bind(use="exact", extract=["tool_calls", {"json_path": "$[0].name"}])
+    scores = await score_prediction([bound], Sample("a", "q", target="area"), called(AREA, text="Well."), REASONING)
+    assert scores["s"] == Score(1.0, answer="area")
+
+
+def test_tool_calls_stand_in_place_of_the_text():
+    with pytest.raises(ConfigError, match="only be the first step"):
+        bind(use="json_match", extract=["lower", "tool_calls"])

@@ -1,6 +1,7 @@
 """The in-flight limit, its learning, and the pace of starts."""
 
 import asyncio
+import itertools
 import math
 import time
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome
-from evalkit.throttle import AdaptiveLimit, Throttle, Throttled, pace
+from evalkit.pacing import pace
+from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome, Usage
+from evalkit.throttle import Throttle, Throttled
+from tests.simulated_server import refusal
 from tests.virtual_time import run_virtual, virtual_now
 
 OK = Prediction(PredictionOutcome.OK, "yes")
@@ -64,64 +67,6 @@ def test_never_more_in_flight_than_the_limit(limit: int, calls: int) -> None:
     run_virtual(main())
 
 
-@pytest.mark.parametrize("most", [32, 128, 512])
-def test_reaches_ninety_percent_of_the_ceiling_within_ten_round_trips(most: int) -> None:
-    async def main() -> None:
-        throttle = Throttle(most, clock=virtual_now)
-        asking = asyncio.create_task(ask_all(Throttled(Server(10**6), throttle), most * 40, most * 2))
-        await asyncio.sleep(10)
-        assert throttle.limit >= 0.9 * most
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-
-    run_virtual(main())
-
-
-def test_learns_a_limit_of_five_with_few_refusals() -> None:
-    async def main() -> None:
-        server = Server(5)
-        throttle = Throttle(32, clock=virtual_now)
-        await ask_all(Throttled(server, throttle), 200, 64)
-        assert abs(throttle.limit - 5) <= 1
-        assert server.refusals <= 0.05 * server.calls
-        assert throttle.refusals == server.refusals
-
-    run_virtual(main())
-
-
-def test_finds_a_limit_that_doubled() -> None:
-    async def main() -> None:
-        server = Server(5)
-        throttle = Throttle(32, clock=virtual_now)
-        asking = asyncio.create_task(ask_all(Throttled(server, throttle), 5000, 64))
-        await asyncio.sleep(120)
-        server.limit = 10
-        await asyncio.sleep(240)
-        assert throttle.limit >= 8
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-
-    run_virtual(main())
-
-
-def test_one_burst_of_refusals_is_one_cut() -> None:
-    limit = AdaptiveLimit(16, 32, clock=lambda: 0.0)
-    for _ in range(16):
-        limit.refused(epoch=0)
-    assert limit.value == 12
-
-
-def test_a_limit_never_leaves_its_bounds() -> None:
-    limit = AdaptiveLimit(1, 4, clock=lambda: 0.0)
-    for _ in range(100):
-        limit.refused(limit.epoch)
-    assert limit.value == 1
-    limit = AdaptiveLimit(1, 4, clock=lambda: 0.0)
-    for _ in range(100):
-        limit.accepted(limit.value)
-    assert limit.value == 4
-
-
 def test_waiters_are_served_in_order_and_a_cancelled_one_loses_no_permit() -> None:
     async def main() -> None:
         throttle, served = Throttle(1, adaptive=False), list[int]()
@@ -130,7 +75,7 @@ def test_waiters_are_served_in_order_and_a_cancelled_one_loses_no_permit() -> No
             assert await throttle.acquire()
             served.append(number)
             await asyncio.sleep(1)
-            throttle.release(epoch=0, refused=False)
+            throttle.release(epoch=0)
 
         tasks = [asyncio.create_task(wait(number)) for number in range(4)]
         await asyncio.sleep(0.5)
@@ -180,8 +125,153 @@ async def test_a_paced_throttle_starts_no_faster_than_told() -> None:
     async def call() -> None:
         await throttle.acquire()
         starts.append(time.monotonic())
-        throttle.release(epoch=0, refused=False)
+        throttle.release(epoch=0)
 
     await asyncio.gather(*(call() for _ in range(60)))
     assert len(starts) == 60
     assert starts[-1] - starts[0] >= 54 / 50
+
+
+def test_a_ceiling_from_outside_holds_and_lifting_it_wakes_who_waits() -> None:
+    async def main() -> None:
+        server = Server(10**6)
+        throttle = Throttle(8, adaptive=False, clock=virtual_now)
+        throttle.set_ceiling(0)
+        asking = asyncio.create_task(ask_all(Throttled(server, throttle), 30, 30))
+        await asyncio.sleep(5)
+        assert (server.calls, throttle.waiting, throttle.limit, throttle.wanted) == (0, 30, 0, 8)
+        throttle.set_ceiling(3)
+        await asyncio.sleep(0.5)
+        assert server.in_flight == 3
+        throttle.set_ceiling(8)
+        await asyncio.sleep(0.2)
+        assert server.in_flight == 8
+        throttle.set_ceiling(2)
+        await asyncio.sleep(0.2)
+        assert server.in_flight == 8, "what is out ends as it will"
+        await asyncio.sleep(1)
+        assert server.in_flight == 2
+        await asking
+
+    run_virtual(main())
+
+
+def test_a_server_that_asks_to_wait_gets_no_call_meanwhile() -> None:
+    class Minute:
+        """Takes ten calls a minute and says when there are no more."""
+
+        def __init__(self) -> None:
+            self.calls: list[float] = []
+
+        async def predict(self, request: object, on_text: object = None) -> Prediction:
+            self.calls.append(virtual_now())
+            await asyncio.sleep(0.1)
+            spent = len(self.calls) % 10 == 0
+            return Prediction(PredictionOutcome.OK, "yes", hold_s=30.0 if spent else None)
+
+    async def main() -> None:
+        server, throttle = Minute(), Throttle(1, adaptive=False, clock=virtual_now)
+        await ask_all(Throttled(server, throttle), 40, 8)
+        assert virtual_now() == pytest.approx(40 * 0.1 + 3 * 30)
+        assert throttle.held_s == pytest.approx(4 * 30)
+        gaps = [later - earlier for earlier, later in itertools.pairwise(server.calls)]
+        assert sum(gap > 29 for gap in gaps) == 3
+
+    run_virtual(main())
+
+
+def test_a_refusal_for_rate_holds_every_call_and_lowers_no_limit() -> None:
+    async def main() -> None:
+        refused = refusal(FailureKind.RATE, retry_after_s=10.0)
+        answers = iter([refused, *[OK] * 20])
+
+        class Rated:
+            async def predict(self, request: object, on_text: object = None) -> Prediction:
+                await asyncio.sleep(0.1)
+                return next(answers)
+
+        throttle = Throttle(4, start_concurrency=4, clock=virtual_now)
+        model = Throttled(Rated(), throttle)
+        await asyncio.gather(*(model.predict(None) for _ in range(12)))  # type: ignore[arg-type]
+        assert throttle.limit == 4
+        assert 10 < virtual_now() < 11
+        assert throttle.refusals == 0
+
+    run_virtual(main())
+
+
+def test_a_hold_is_a_minute_at_most() -> None:
+    async def main() -> None:
+        throttle = Throttle(1, clock=virtual_now)
+        throttle.hold(86400)
+        await throttle.acquire()
+        assert virtual_now() == pytest.approx(60)
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("tokens", [100, 999, 5000])
+def test_tokens_are_spread_over_the_minute(tokens: int) -> None:
+    async def main() -> None:
+        throttle = Throttle(32, adaptive=False, tokens_per_minute=60_000, clock=virtual_now)
+        model = Throttled(Server(10**6, latency_s=0.1), throttle, lambda _: tokens)
+        calls = 120_000 // tokens
+        await ask_all(model, calls, 64)
+        used_per_minute = calls * tokens / (virtual_now() / 60)
+        assert 60_000 * 0.9 <= used_per_minute <= 60_000 * 1.12
+
+    run_virtual(main())
+
+
+def test_a_call_larger_than_the_bucket_still_goes() -> None:
+    async def main() -> None:
+        throttle = Throttle(8, adaptive=False, tokens_per_minute=600, clock=virtual_now)
+        await asyncio.gather(*(throttle.acquire(6000) for _ in range(3)))
+        assert virtual_now() == pytest.approx(2 * 600)
+
+    run_virtual(main())
+
+
+def test_what_an_estimate_missed_is_put_right() -> None:
+    async def main() -> None:
+        class Talkative:
+            async def predict(self, request: object, on_text: object = None) -> Prediction:
+                return Prediction(PredictionOutcome.OK, "yes", usage=Usage(total_tokens=1000))
+
+        throttle = Throttle(1, adaptive=False, tokens_per_minute=60_000, clock=virtual_now)
+        model = Throttled(Talkative(), throttle, lambda _: 10)
+        for _ in range(61):
+            await model.predict(None)  # type: ignore[arg-type]
+        assert virtual_now() == pytest.approx(54, abs=2)
+
+    run_virtual(main())
+
+
+@given(
+    most=st.integers(1, 6),
+    moves=st.lists(st.tuples(st.floats(0, 3), st.integers(0, 8)), max_size=6),
+    cancelled=st.sets(st.integers(0, 29), max_size=10),
+    is_paced=st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_permits_balance_whatever_happens(
+    most: int, moves: list[tuple[float, int]], cancelled: set[int], is_paced: bool
+) -> None:
+    async def main() -> None:
+        server = Server(10**6)
+        bucket = 6000 if is_paced else None
+        throttle = Throttle(most, adaptive=False, tokens_per_minute=bucket, clock=virtual_now)
+        model = Throttled(server, throttle, lambda _: 30)
+        calls = [asyncio.create_task(model.predict(None)) for _ in range(30)]  # type: ignore[arg-type]
+        for delay_s, ceiling in moves:
+            await asyncio.sleep(delay_s)
+            throttle.set_ceiling(ceiling)
+            assert throttle.in_flight <= most
+        for number in cancelled:
+            calls[number].cancel()
+        throttle.set_ceiling(most)
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert throttle.in_flight == 0
+        assert server.peak <= most
+
+    run_virtual(main())

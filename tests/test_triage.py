@@ -23,7 +23,7 @@ def error(message: str, type_: str | None = None, code: object = None) -> dict[s
 GUIDE = [
     (401, error("Invalid Authentication"), K.ACCESS),
     (403, error("Country, region, or territory not supported"), K.ACCESS),
-    (404, error("The model `x/y` does not exist", "invalid_request_error", "model_not_found"), K.ACCESS),
+    (404, error("The model `x/y` does not exist", "invalid_request_error", "model_not_found"), K.UNKNOWN_MODEL),
     (429, error(WANDB_REFUSAL), K.THROTTLE),
     (429, error(WANDB_QUOTA), K.QUOTA),
     (429, error(WANDB_PERSONAL), K.ACCESS),
@@ -42,7 +42,7 @@ SEEN = [
         error(
             "/chat/completions: Invalid model name passed in model=x. Call `/v1/models`", "invalid_request_error", "400"
         ),
-        K.ACCESS,
+        K.UNKNOWN_MODEL,
         id="litellm-model",
     ),
     pytest.param(404, {"detail": "Not Found"}, K.REJECTED, id="litellm-path"),
@@ -51,13 +51,13 @@ SEEN = [
         404, error("No fixture matched", "invalid_request_error", "no_fixture_match"), K.REJECTED, id="aimock-404"
     ),
     pytest.param(404, error("File Not Found", "not_found_error", 404), K.REJECTED, id="llamacpp-path"),
-    pytest.param(404, error("Not found", "invalid_request_error", "model_not_found"), K.ACCESS, id="code-alone"),
+    pytest.param(404, error("Not found", "invalid_request_error", "model_not_found"), K.UNKNOWN_MODEL, id="code-alone"),
     pytest.param(429, error("Rate limit reached", "rate_limit_error", "chaos_ratelimit"), K.THROTTLE, id="aimock-429"),
     pytest.param(429, error("litellm.RateLimitError", "throttling_error", "429"), K.THROTTLE, id="litellm-429"),
     pytest.param(429, None, K.THROTTLE, id="bare-429"),
     pytest.param(429, error("x", "insufficient_quota", "insufficient_quota"), K.QUOTA, id="openai-quota-code"),
     pytest.param(
-        429, error("Quota exceeded for quota metric: requests per minute", "billing"), K.THROTTLE, id="quota-per-minute"
+        429, error("Quota exceeded for quota metric: requests per minute", "billing"), K.RATE, id="quota-per-minute"
     ),
     pytest.param(402, error("Insufficient credits", None, 402), K.QUOTA, id="payment-required"),
     pytest.param(500, error("Internal error", "internal_server_error", "500"), K.TRANSIENT, id="litellm-500"),
@@ -235,3 +235,23 @@ def test_any_body_gives_a_clean_short_message(status, body):
 @given(st.text(max_size=2000))
 def test_cleaning_twice_changes_nothing(text):
     assert clean_message(clean_message(text)) == clean_message(text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        pytest.param({}, K.THROTTLE, id="no word of a quota"),
+        pytest.param({"retry-after": "1"}, K.THROTTLE, id="only when to come back"),
+        pytest.param({"x-ratelimit-remaining-requests": "3"}, K.THROTTLE, id="calls are left"),
+        pytest.param(
+            {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1s"}, K.RATE, id="no calls are left"
+        ),
+    ],
+)
+def test_headers_tell_a_used_up_minute_from_too_many_calls_at_once(headers, kind):
+    assert triage(429, error("Rate limit reached"), headers).kind is kind
+
+
+def test_a_request_larger_than_a_whole_minute_is_too_long():
+    words = "Request too large for gpt-x in organization o on tokens per min (TPM): Limit 10000, Requested 40000."
+    assert triage(429, error(words, "tokens", "rate_limit_exceeded")).kind is K.TOO_LONG

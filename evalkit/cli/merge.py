@@ -9,6 +9,7 @@ import click
 from evalkit.cli.run import conclude, load_plan, resolve_weave
 from evalkit.errors import ConfigError
 from evalkit.folders import find_run, new_run_folder
+from evalkit.image_store import ImageStore
 from evalkit.merge import merge_journals
 from evalkit.runner import run_plan
 
@@ -47,5 +48,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
             raise ConfigError(f"{part.path} was another plan than {config} describes now; merge shards of one plan")
     folder = new_run_folder(reports, plan.config.name)
     merge_journals([part.journal for part in parts], folder.journal)
+    for part in parts:
+        ImageStore(folder.images).take_over(ImageStore(part.images))
     weave, _ = resolve_weave(plan.config, os.environ, publish=not no_publish)
     return conclude(asyncio.run(run_plan(plan, folder, weave=weave, offline=True)))

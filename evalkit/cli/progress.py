@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from evalkit.budget import Budget, format_usd
 from evalkit.engine import Lane, Progress
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["watch_progress"]
+__all__ = ["describe_spending", "watch_progress"]
 
 _REDRAW_S = 0.25
 _PLAIN_S = 10.0
@@ -20,11 +21,11 @@ _PLAIN_S = 10.0
 
 @asynccontextmanager
 async def watch_progress(
-    progress: Progress, lanes: Mapping[str, Lane], *, stream: TextIO | None = None
+    progress: Progress, lanes: Mapping[str, Lane], budget: Budget | None = None, *, stream: TextIO | None = None
 ) -> AsyncGenerator[None]:
     """Show `progress` until the block ends: to a terminal as it moves, elsewhere as a line now and then."""
     out = stream or sys.stderr
-    board = _Board(progress, lanes)
+    board = _Board(progress, lanes, budget)
     drawing = asyncio.create_task(_draw_live(board) if out.isatty() else _print_lines(board, out))
     try:
         yield
@@ -38,8 +39,8 @@ async def watch_progress(
 class _Board:
     """What is shown, computed from the engine's counters when it is drawn."""
 
-    def __init__(self, progress: Progress, lanes: Mapping[str, Lane]) -> None:
-        self._progress, self._lanes = progress, lanes
+    def __init__(self, progress: Progress, lanes: Mapping[str, Lane], budget: Budget | None) -> None:
+        self._progress, self._lanes, self._budget = progress, lanes, budget
         self._began = time.monotonic()
 
     @property
@@ -54,17 +55,17 @@ class _Board:
         left = self._progress.expected - self._progress.done
         if self.rate <= 0 or not left:
             return "-"
-        minutes, seconds = divmod(round(left / self.rate), 60)
-        return f"{minutes}:{seconds:02d}"
+        return _clock(left / self.rate)
 
     def status(self) -> str:
         """Return the counters that concern the whole run."""
         progress = self._progress
-        in_flight = sum(lane.throttle.in_flight for lane in self._lanes.values())
-        limit = sum(lane.throttle.limit for lane in self._lanes.values())
+        throttles = {id(lane.throttle): lane.throttle for lane in self._lanes.values()}.values()
+        in_flight = sum(throttle.in_flight for throttle in throttles)
+        limit = sum(throttle.limit for throttle in throttles)
         tokens = f"{progress.prompt_tokens + progress.completion_tokens:,} tokens"
-        cost = f", ${progress.cost_usd:,.4f}" if progress.cost_usd else ""
-        return f"{in_flight} in flight of {limit}, {self.rate:.1f}/s, {self.eta} left, {tokens}{cost}"
+        spent = tokens if self._budget is None else describe_spending(self._budget)
+        return f"{in_flight} in flight of {limit}, {self.rate:.1f}/s, {self.eta} left, {spent}"
 
     def line(self) -> str:
         """Return everything in one line."""
@@ -83,6 +84,33 @@ class _Board:
             bar = ProgressBar(total=max(1, cell.expected), completed=cell.done, width=24)
             table.add_row(Text(name), bar, f"{cell.done}/{cell.expected}", failed)
         return Group(table, Text(self.status(), style="dim"))
+
+
+def describe_spending(budget: Budget) -> str:
+    """Return what was spent, beside each limit that is set; what is not known of a cost is never shown as nothing."""
+    limits, spending = budget.limits, budget.spending
+    parts = [f"{spending.tokens:,}{_of(limits.max_tokens)} tokens"]
+    if limits.max_requests is not None:
+        parts.append(f"{spending.requests:,}{_of(limits.max_requests)} requests")
+    if limits.max_cost is not None:
+        parts.append(f"{format_usd(spending.guessed_cost_usd)} of {format_usd(limits.max_cost)}")
+    elif spending.cost_usd is None:
+        known = spending.known_cost_usd
+        parts.append(f"at least {format_usd(known)}" if known else "cost unknown")
+    elif spending.cost_usd:
+        parts.append(format_usd(spending.cost_usd))
+    if limits.max_time is not None:
+        parts.append(f"{_clock(budget.elapsed_s)} of {_clock(limits.max_time)}")
+    return ", ".join(parts)
+
+
+def _of(limit: int | None) -> str:
+    return "" if limit is None else f" of {limit:,}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 async def _draw_live(board: _Board) -> None:

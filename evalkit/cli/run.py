@@ -12,12 +12,14 @@ import click
 
 from evalkit.check import check_bindings, check_scorers
 from evalkit.cli.progress import watch_progress
+from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
-from evalkit.errors import AccessError, ConfigError, ExitCode
+from evalkit.errors import ConfigError, ExitCode
 from evalkit.folders import find_run, find_unfinished, has_ended, new_run_folder
 from evalkit.plan import Plan, make_plan
+from evalkit.prices import check_budget
 from evalkit.records import Json
 from evalkit.report.terminal import print_leaderboard
 from evalkit.runner import RunEnd, WeaveTarget, run_plan
@@ -38,6 +40,12 @@ _T = TypeVar("_T")
 @click.option("--evaluations", multiple=True, metavar="NAME", help="Only these evaluations (names or globs).")
 @click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
 @click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="Stop before more is spent: run.max_cost.",
+)
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
 @click.option(
@@ -54,6 +62,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     evaluations: tuple[str, ...],
     limit: int | None,
     trials: int | None,
+    max_cost: float | None,
     no_publish: bool,
     fresh: bool,
     resume: str | None,
@@ -63,9 +72,11 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     """Run a config and print the run folder's path as the last line of stdout."""
     if fresh and resume:
         raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
+    overrides = overrides if max_cost is None else (*overrides, f"run.max_cost={max_cost}")
     plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
     if shard is not None:
         plan = plan.shard(*_parse_shard(shard))
+    check_budget(plan)
     folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
     if plan.config.description:
@@ -162,18 +173,8 @@ def resolve_weave(config: Config, env: Mapping[str, str], *, publish: bool) -> t
     Raises:
         AccessError: the config says wandb, and the key or the project is missing.
     """
-    project, backend = config.weave.project or f"local/{config.name}", config.weave.backend
-    needed = {"WANDB_API_KEY": env.get("WANDB_API_KEY"), "weave.project": config.weave.project}
-    missing = next((name for name, value in needed.items() if not value), None)
-    if not publish:
-        return WeaveTarget("off", project), "--no-publish"
-    if backend == "wandb" and missing is not None:
-        raise AccessError(f"weave.backend is wandb, and {missing} is not set; set it, or use backend auto or local")
-    if backend != "auto":
-        return WeaveTarget(backend, project), "the config says so"
-    if missing is None:
-        return WeaveTarget("wandb", project), "WANDB_API_KEY and weave.project are set"
-    return WeaveTarget("local", project), f"{missing} is not set"
+    choice = choose_weave(config.weave, env, name=config.name, off=None if publish else "--no-publish")
+    return WeaveTarget(choice.backend, choice.project), choice.why
 
 
 def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None) -> RunFolder:

@@ -1,5 +1,6 @@
 """`evalkit validate`: everything that can be found wrong without asking a model."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from evalkit.config.nodes import dotted
 from evalkit.config.problems import ConfigErrors, Problem
 from evalkit.dataset import Dataset, load_dataset
 from evalkit.errors import ConfigError, DatasetError, ExitCode
+from evalkit.image_references import describe_size
 from evalkit.records import Json
 from evalkit.selftest import SelfTestReport
 
@@ -95,13 +97,23 @@ def _tell(config: Path, found: _Findings) -> None:
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     for name, dataset in found.datasets.items():
-        click.echo(f"dataset {name}: {len(dataset.samples)} samples, digest {dataset.digest}", err=True)
+        size = f"{len(dataset.samples)} samples{_told_images(dataset)}"
+        click.echo(f"dataset {name}: {size}, digest {dataset.digest}", err=True)
     for name in found.unread:
         click.echo(f"dataset {name}: on the hub, not fetched; its prompts and targets are checked by the run", err=True)
     for name, report in found.scorers.items():
         verdict = "passes" if report.passed else "fails"
         click.echo(f"scorer {name}: {verdict} its self-test on {report.samples} samples", err=True)
     click.echo(f"{config}: {_count(found.errors, 'error') if found.errors else 'valid'}", err=True)
+
+
+def _told_images(dataset: Dataset) -> str:
+    count = dataset.images.count(dataset.samples)
+    if not count.shown:
+        return ""
+    kept = f"{count.distinct} distinct, {describe_size(count.bytes)}" if count.distinct else ""
+    linked = f"{count.addresses} by address, not fetched" if count.addresses else ""
+    return f", {count.shown} images ({'; '.join(part for part in (kept, linked) if part)})"
 
 
 def _as_json(found: _Findings) -> dict[str, Json]:
@@ -119,7 +131,11 @@ def _as_json(found: _Findings) -> dict[str, Json]:
             for problem in found.problems
         ],
         "datasets": {
-            name: {"samples": len(dataset.samples), "digest": dataset.digest}
+            name: {
+                "samples": len(dataset.samples),
+                "digest": dataset.digest,
+                "images": dataclasses.asdict(dataset.images.count(dataset.samples)),
+            }
             for name, dataset in found.datasets.items()
         },
         "not_fetched": found.unread,

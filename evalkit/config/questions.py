@@ -14,6 +14,7 @@ __all__ = [
     "FieldsSpec",
     "MessageSpec",
     "OnErrorSpec",
+    "PartSpec",
     "PromptSpec",
     "SampleSpec",
     "ScorerSpec",
@@ -27,7 +28,11 @@ class FieldsSpec(Spec):
     input: str | None = Field(default=None, description="the question")
     target: str | None = Field(default=None, description="what a right answer is")
     choices: str | None = Field(default=None, description="the options of a multiple-choice question, a list")
-    images: str | None = Field(default=None, description="images of the question")
+    images: str | list[str] | None = Field(
+        default=None,
+        description="PNG, JPEG, WebP or GIF images to send with the question: paths beside the data file, http(s) "
+        "addresses (which the model reads itself), data: URLs, bytes, or lists of those",
+    )
     messages: str | None = Field(default=None, description="a conversation to continue")
     group: str | None = Field(default=None, description="samples that share it form one cluster")
     slices: list[str] | dict[str, str] | None = Field(
@@ -75,11 +80,23 @@ class DatasetSpec(Spec):
     expect: ExpectSpec | None = Field(default=None, description="refuse any other data")
 
 
+class PartSpec(Spec):
+    """One part of a message: text, or a place for images; without one they come before the last user message's text."""
+
+    type: Literal["text", "image"] = Field(
+        description="image: the place of the sample's next image, the last place that of all that are left"
+    )
+    text: str | None = Field(default=None, description="a Jinja2 template")
+    detail: Literal["auto", "low", "high"] | None = Field(
+        default=None, description="how closely the image is looked at"
+    )
+
+
 class MessageSpec(Spec):
-    """One message of a prompt; `content` is a template."""
+    """One message of a prompt; `content` is a template, or parts with places for images."""
 
     role: Literal["system", "user", "assistant", "developer"] = Field(description="who speaks")
-    content: str = Field(description="a Jinja2 template")
+    content: str | list[PartSpec] = Field(description="a Jinja2 template, or parts")
 
 
 class FewShotSpec(Spec):
@@ -117,7 +134,10 @@ class ScorerSpec(OpenSpec):
     """One scorer; further keys are the options of the plugin named by `use`."""
 
     use: str = Field(description="the scorer plugin, or package.module:Class")
-    extract: list[Json] | None = Field(default=None, description="steps from raw text to the answer")
+    extract: list[Json] | None = Field(
+        default=None,
+        description="steps from raw text to the answer; first tool_calls: from the tools it called, as JSON",
+    )
     lenient_extract: list[Json] | None = Field(default=None, description="a second chain; disagreements are listed")
     negate: bool = Field(default=False, description="1 - value")
     weight: float = Field(default=1.0, ge=0, description="share in a combined score")

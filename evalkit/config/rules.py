@@ -1,6 +1,7 @@
 """Rules that hold between the keys of one section, which a schema of single keys cannot say."""
 
 import re
+from collections.abc import Callable
 
 from evalkit.config.nodes import KeyPath, ListNode, MapNode, Node, Scalar, below, find, text_at
 from evalkit.config.problems import Problems, describe
@@ -12,9 +13,17 @@ _HUB_KEYS = ("config", "split", "revision", "streaming")
 _SET_BY_EVALKIT = {
     "model": "the id says it",
     "messages": "the prompt says it",
-    "stream": "evalkit chooses it",
-    "n": "use trials, which are stored one by one",
+    "stream_options": "with stream: true, tokens are asked for anyway",
 }
+_PARAM_RULES: dict[str, tuple[Callable[[Node], bool], str]] = {
+    "stream": (lambda node: isinstance(node, Scalar) and isinstance(node.value, bool), "must be true or false"),
+    "n": (
+        lambda node: isinstance(node, Scalar) and type(node.value) is int and node.value == 1,
+        "must be 1 (use trials for several answers)",
+    ),
+    "extra_body": (lambda node: isinstance(node, MapNode), "must be a mapping of further fields of the request's body"),
+}
+"""Parameters that only some values fit: what fits beside null, and what is said of the rest."""
 _PROJECT = re.compile(r"[^/\s]+/[^/\s]+")
 _ADDRESS = re.compile(r"[\w.]+:\w+")
 
@@ -77,10 +86,22 @@ def _check_subset(tree: MapNode, path: KeyPath, problems: Problems) -> None:
 
 
 def _check_params(tree: MapNode, path: KeyPath, problems: Problems) -> None:
-    for each, _ in below(tree, *path):
-        reason = _SET_BY_EVALKIT.get(str(each[-1]))
+    """Check the parameters of a call: `extra_body` is merged into the same body, so the same names are reserved."""
+    for each, node in (*below(tree, *path), *below(tree, *path, "extra_body")):
+        name = str(each[-1])
+        reason = _SET_BY_EVALKIT.get(name)
         if reason is not None:
             problems.at_key(tree, each, f"cannot be a parameter: {reason}")
+        elif name in _PARAM_RULES:
+            for where, value in below(tree, *each) if path[-1] == "matrix" else ((each, node),):
+                _check_param(where, value, name, problems, tree=tree)
+
+
+def _check_param(path: KeyPath, node: Node, name: str, problems: Problems, *, tree: MapNode) -> None:
+    fits, message = _PARAM_RULES[name]
+    is_open = isinstance(node, Scalar) and (node.value is None or node.is_unknown)
+    if not is_open and not fits(node):
+        problems.at(tree, path, f"{message}, not {describe(node)}")
 
 
 def _check_matrix(tree: MapNode, path: KeyPath, problems: Problems) -> None:

@@ -120,9 +120,11 @@ class ModelSpec(Spec):
         default="candidate", description="what the model is here for"
     )
     system: str | None = Field(default=None, description="system prompt of this model")
-    params: dict[str, Json] = Field(default_factory=dict, description="temperature, max_tokens, seed, stop, ...")
+    params: dict[str, Json] = Field(
+        default_factory=dict, description="sent as they are: temperature, max_tokens, seed, tools, stream: true, ..."
+    )
     price: PriceSpec | None = Field(default=None, description="what its tokens cost; cost is computed from it")
-    vision: bool | None = Field(default=None, description="whether it takes images")
+    vision: bool | None = Field(default=None, description="whether it takes images; left out, the catalogue says")
     reasoning: ReasoningSpec = Field(default_factory=ReasoningSpec, description="blocks that are taken off an answer")
     throttle: ThrottleSpec | None = Field(default=None, description="a limit of its own")
     matrix: dict[str, list[Json]] | None = Field(
@@ -134,10 +136,16 @@ class RunSpec(Spec):
     """How a run spends and stops."""
 
     cache: Literal["run", "shared", "refresh"] = Field(default="run", description="whose answers may be used again")
-    max_cost: float | None = Field(default=None, gt=0, description="stop before more USD are spent")
-    max_requests: int | None = Field(default=None, gt=0, description="stop before more are sent")
-    max_tokens: int | None = Field(default=None, gt=0, description="stop before more are used")
-    max_time: Duration | None = Field(default=None, description="stop after this long")
+    max_cost: float | None = Field(
+        default=None, gt=0, description="stop before the run, over all its tries, spends more USD"
+    )
+    max_requests: int | None = Field(
+        default=None, gt=0, description="stop before the run, over all its tries, sends more"
+    )
+    max_tokens: int | None = Field(default=None, gt=0, description="stop before the run, over all its tries, uses more")
+    max_time: Duration | None = Field(
+        default=None, description="stop after asking for this long; counted anew when a run is continued"
+    )
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="beyond it a run is incomplete")
     order: Literal["interleave", "by_model", "by_evaluation"] = Field(
         default="interleave", description="which calls come first"

@@ -13,6 +13,7 @@ from typing import ClassVar
 from evalkit.chat_client import ChatModel, open_chat_model
 from evalkit.chat_endpoint import ChatEndpoint
 from evalkit.errors import AccessError, ConfigError, ProviderError
+from evalkit.listed_models import ListedModel
 from evalkit.local_child import ending, run_child
 from evalkit.local_weights import DEFAULT_WEIGHTS, file_sha256, pull_weights
 from evalkit.protocols import Model, ProviderContext
@@ -44,6 +45,9 @@ class LlamaCpp:
 
     timeout: ClassVar[float] = 180.0
     """Seconds one attempt may take when the config does not say; a shared machine can be very slow."""
+
+    takes_images: ClassVar[bool] = False
+    """Its models read text only."""
 
     def __post_init__(self) -> None:
         for name, least in (("slots", 1), ("threads", 1), ("context", 64)):
@@ -122,6 +126,6 @@ class _LocalModel:
         message = f"the local model's server ended with {ending(code)}; see llamacpp.log in the run folder"
         return failed(Failure(FailureKind.QUOTA, message))  # the kind that starts no further call and can be resumed
 
-    async def list_models(self) -> tuple[str, ...] | None:
-        """Return the ids that the server knows the model by."""
+    async def list_models(self) -> tuple[ListedModel, ...] | None:
+        """Return the server's list of its one model."""
         return await self._model.list_models()

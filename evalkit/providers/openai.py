@@ -32,6 +32,8 @@ class OpenAI:
         project_header: send weave.project as OpenAI-Project, which W&B Inference bills and limits by.
         headers: sent with every call; never a secret.
         connect_timeout: seconds to open a connection.
+        check_models: refuse, before the first call, a model that the endpoint does not list; false for a gateway that
+            serves more than it lists.
     """
 
     base_url: str = _OPENAI_URL
@@ -39,6 +41,7 @@ class OpenAI:
     project_header: bool = False
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     connect_timeout: float = 10.0
+    check_models: bool = True
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -83,7 +86,13 @@ class OpenAI:
         key = self._key()
         if self.project_header:
             headers["OpenAI-Project"] = self._project(context)
-        endpoint = ChatEndpoint(base_url=self.url, key=key, headers=headers, connect_timeout=self.connect_timeout)
+        endpoint = ChatEndpoint(
+            base_url=self.url,
+            key=key,
+            headers=headers,
+            connect_timeout=self.connect_timeout,
+            images=context.images,
+        )
         return open_chat_model(endpoint)
 
     def _key(self) -> str | None:

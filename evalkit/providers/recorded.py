@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from evalkit.digest import digest_json
 from evalkit.errors import DatasetError
 from evalkit.expressions import compile_pick
+from evalkit.listed_models import ListedModel
 from evalkit.local_weights import file_sha256
 from evalkit.protocols import Model, ProviderContext
 from evalkit.recorded_answers import PARTS, AnswerTable, Template, read_table
@@ -40,6 +42,9 @@ class Recorded:
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     order: bool = False
     base_dir: Path = Path()
+
+    takes_images: ClassVar[bool] = True
+    """Whoever answered saw them."""
 
     def __post_init__(self) -> None:
         for part in self.fields:
@@ -122,7 +127,7 @@ class _RecordedModel:
             on_text(found.text)
         return found
 
-    async def list_models(self) -> tuple[str, ...] | None:
+    async def list_models(self) -> tuple[ListedModel, ...] | None:
         """Return None: which models were recorded is for the config to say."""
         return None
 

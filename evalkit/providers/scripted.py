@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from evalkit.digest import canonical_json, digest_json
 from evalkit.errors import DatasetError
 from evalkit.expressions import compile_pick
+from evalkit.listed_models import ListedModel
 from evalkit.protocols import Model, ProviderContext
 from evalkit.records import (
     CallKey,
@@ -94,6 +96,9 @@ class Scripted:
     seed: int = 0
     usage: bool = True
 
+    takes_images: ClassVar[bool] = True
+    """A script looks at nothing, so it takes anything."""
+
     def __post_init__(self) -> None:
         shares = self.accuracy.values() if isinstance(self.accuracy, Mapping) else (self.accuracy,)
         if not all(0 <= share <= 1 for share in shares):
@@ -158,7 +163,7 @@ class _ScriptedModel:
             served_model=request.model,
         )
 
-    async def list_models(self) -> tuple[str, ...] | None:
+    async def list_models(self) -> tuple[ListedModel, ...] | None:
         """Return None: any model id is played."""
         return None
 

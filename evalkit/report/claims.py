@@ -1,7 +1,9 @@
 """What a leaderboard may say in words: one claim a sentence, and never more than its tests support."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
+from evalkit.model_names import is_same_model
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
@@ -17,7 +19,7 @@ from evalkit.report.numbers import (
 from evalkit.report.standings import Standing, read_standings, read_state
 from evalkit.results import RunResult
 
-__all__ = ["claim_best", "claim_detail", "claim_tie", "list_names"]
+__all__ = ["claim_best", "claim_detail", "claim_served", "claim_tie", "list_names"]
 
 _NAMED = 4
 
@@ -61,6 +63,30 @@ def claim_detail(run: RunResult) -> str:
     tied = sum(1 for standing in standings if standing.band == 1)
     share = f"{format_count(tied)} {'shares' if tied == 1 else 'share'} the first place"
     return f"Out of {plural(len(standings), 'model')}, {share} at this number of samples."
+
+
+def claim_served(run: RunResult) -> tuple[str, ...]:
+    """Return a sentence for each model that was answered by another one than was asked for, or by several.
+
+    A version, a vendor or letters of another case make no other model; two versions in one run do.
+    """
+    served: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in run.cells:
+        served.setdefault((cell.model, cell.model_id), {}).update(dict.fromkeys(filter(None, cell.served_models)))
+    said = [text for (label, asked), names in served.items() if (text := _served_otherwise(label, asked, list(names)))]
+    if len(said) > _NAMED:
+        said[_NAMED:] = [f"{plural(len(said) - _NAMED, 'more model')} likewise."]
+    return tuple(said)
+
+
+def _served_otherwise(label: str, asked: str, served: Sequence[str]) -> str:
+    name, others = shorten_label(label), [each for each in served if not is_same_model(asked, each)]
+    if others:
+        meant = "" if asked == label else f" ({shorten_label(asked)})"
+        return f"Not what was asked for: {name}{meant} was answered by {list_names(others)}; its numbers are theirs."
+    if any(not is_same_model(one, other) for one, other in combinations(served, 2)):
+        return f"{name} was answered by more than one version: {list_names(served)}; its numbers mix them."
+    return ""
 
 
 def claim_tie(run: RunResult) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from evalkit.report.sections.evaluations import EvaluationsSection
 from evalkit.report.sections.leaderboard import LeaderboardSection
 from evalkit.report.sections.outcomes import OutcomesSection
 from evalkit.report.sections.provenance import ProvenanceSection
+from evalkit.report.sections.timing import TimingSection
 from evalkit.report.sections.verdict import VerdictSection
 from evalkit.results import RunResult
 
@@ -17,6 +18,7 @@ _SECTIONS = (
     EvaluationsSection(),
     CostSection(),
     OutcomesSection(),
+    TimingSection(),
     ProvenanceSection(),
 )
 

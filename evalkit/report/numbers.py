@@ -3,6 +3,7 @@
 import math
 
 __all__ = [
+    "AT_LEAST",
     "MINUS",
     "NOTHING",
     "decimals",
@@ -20,6 +21,9 @@ __all__ = [
     "half_width",
     "plural",
 ]
+
+AT_LEAST = "\u2265\u00a0"
+"""What stands before a number of which a part is unknown."""
 
 MINUS = "\u2212"
 """The sign of a negative number."""

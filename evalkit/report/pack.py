@@ -5,12 +5,14 @@ import json
 import math
 from dataclasses import dataclass
 
+from evalkit.image_store import ImageStore
 from evalkit.records import Json
 from evalkit.report.assets import load_samples_section
 from evalkit.report.chunks import ROWS_A_CHUNK, GzipText, TextChunks
 from evalkit.report.sample_index import SampleIndex
 from evalkit.report.sample_rows import Board, lay_out, read_rows
 from evalkit.report.sample_texts import describe_texts
+from evalkit.report.shown_images import Thumbnails
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
@@ -43,10 +45,11 @@ def pack_samples(folder: RunFolder, run: RunResult) -> PackedSamples:
     """
     board = lay_out(run)
     index, texts = SampleIndex(board), TextChunks(_budget)
+    thumbnails = Thumbnails(ImageStore(folder.images))
     with folder.reader() as reader:
         for row in read_rows(reader, board):
             index.add(row)
-            texts.add(_encode(describe_texts(row, board)))
+            texts.add(_encode(describe_texts(row, board, thumbnails)))
     texts.close()
     note = None
     if not texts.is_whole:
@@ -71,9 +74,10 @@ def _choose(texts: TextChunks, failures: bytearray, seed: int) -> bytearray:
 
 def _pack_chosen(folder: RunFolder, board: Board, chosen: bytearray) -> TextChunks:
     texts = TextChunks(budget=lambda _rows: math.inf)
+    thumbnails = Thumbnails(ImageStore(folder.images))
     with folder.reader() as reader:
         for place, row in enumerate(read_rows(reader, board)):
-            texts.add(_encode(describe_texts(row, board)) if chosen[place] else b"null")
+            texts.add(_encode(describe_texts(row, board, thumbnails)) if chosen[place] else b"null")
     texts.close()
     return texts
 

@@ -80,6 +80,7 @@ class SampleIndex:
             "slices": self._slices,
             "outcomes": [codes.getvalue() for codes in self._outcomes],
             "values": self._values,
+            "params": [[e.params.get(model) for model in self._board.models] for e in self._board.evaluations],
         }
 
 

@@ -14,7 +14,10 @@ __all__ = ["Board", "EvaluationColumns", "SampleRow", "lay_out", "read_rows"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationColumns:
-    """One evaluation: its dataset, its scorers (the list shows the first one's scores), its cells' keys by model."""
+    """One evaluation: its dataset, its scorers (the list shows the first one's scores), its cells by model.
+
+    `cells` are keys, `params` what was sent beside the messages.
+    """
 
     name: str
     dataset: str
@@ -22,6 +25,7 @@ class EvaluationColumns:
     cells: dict[str, str]
     trials: int
     counts_as: dict[str, float | None]
+    params: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def _columns(cells: Sequence[dict[str, Json]]) -> EvaluationColumns:
         cells={cell["model"]: cell["key"] for cell in cells},
         trials=first["trials"],
         counts_as=counts_as(OnErrorSpec.model_validate(first["on_error"])),
+        params={cell["model"]: cell["params"] for cell in cells if cell["params"]},
     )
 
 

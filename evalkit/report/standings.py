@@ -38,6 +38,7 @@ class Spending:
     """What a model used over all its cells.
 
     Cost is None when a cell has no price, or when billed calls did not tell their tokens: `without_usage` of them.
+    `untold` counts those of cells without a price too: the tokens are at least what is counted here.
     """
 
     cost_usd: float | None
@@ -45,6 +46,7 @@ class Spending:
     input_tokens: int
     output_tokens: int
     without_usage: int
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def _spending(cells: list[CellResult]) -> Spending:
         input_tokens=sum(cell.usage.get("prompt_tokens", 0) for cell in cells),
         output_tokens=sum(cell.usage.get("completion_tokens", 0) for cell in cells),
         without_usage=sum(cell.usage.get("without_usage", 0) for cell in cells if cell.price_source is not None),
+        untold=sum(cell.usage.get("without_usage", 0) for cell in cells),
     )
 
 

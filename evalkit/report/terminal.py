@@ -5,8 +5,10 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from evalkit.report.claims import claim_served
 from evalkit.report.escape import shorten
 from evalkit.report.numbers import (
+    AT_LEAST,
     NOTHING,
     decimals,
     format_bounds,
@@ -19,7 +21,7 @@ from evalkit.report.numbers import (
     half_width,
 )
 from evalkit.report.sections.leaderboard import format_rank
-from evalkit.report.standings import Standing, count_failed, read_standings
+from evalkit.report.standings import Spending, Standing, count_failed, read_standings
 from evalkit.results import RunResult
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def print_leaderboard(run: RunResult) -> None:
     console.print(_board(run))
     if (sentence := _tie_sentence(run)) is not None:
         console.print(sentence)
+    for sentence in claim_served(run):
+        console.print(clean_text(sentence), style="yellow")
 
 
 def _board(run: RunResult) -> "Table":
@@ -78,9 +82,16 @@ def _row(standing: Standing) -> list[str]:
         _label(standing.model),
         *_score(standing),
         f"{format_duration(latency.get('p50'))} / {format_duration(latency.get('p95'))}",
-        format_tokens(spending.input_tokens + spending.output_tokens),
+        _tokens(spending),
         "unknown" if spending.without_usage else format_money(spending.cost_usd),
     ]
+
+
+def _tokens(spending: Spending) -> str:
+    counted = spending.input_tokens + spending.output_tokens
+    if spending.untold:
+        return f"{AT_LEAST}{format_tokens(counted)}" if counted else "unknown"
+    return format_tokens(counted)
 
 
 def _score(standing: Standing) -> list[str]:

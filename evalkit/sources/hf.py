@@ -44,7 +44,7 @@ class Hf:
         number = 0
         while (row := _guarded(lambda: next(rows, None), f"{self._named}, row {number + 1}")) is not None:
             number += 1
-            yield located_row(cast("Mapping[Any, object]", row), f"{self._named}, row ", number)
+            yield located_row(cast("Mapping[Any, object]", row), f"{self._named}, row ", number, keeps_bytes=True)
         if not number:
             raise DatasetError(f"{self._named}: the split holds no rows")
 
@@ -72,9 +72,10 @@ class Hf:
         importlib.import_module("huggingface_hub.utils").disable_progress_bars()
         if streaming:
             builder = library.load_dataset_builder(place, name=self.config, revision=commit)
-            return builder.as_streaming_dataset(split=self.split), builder.hash
+            found = builder.as_streaming_dataset(split=self.split)
+            return (_undecoded(found) if found.features else found), builder.hash
         found = library.load_dataset(place, name=self.config, split=self.split, revision=commit)
-        return found, _commit_of(found)
+        return _undecoded(found), _commit_of(found)
 
     def _folder(self) -> Path | None:
         """Return the local folder that `hf` names, None for a name on the hub."""
@@ -97,6 +98,21 @@ class Hf:
         if constants.HF_HUB_OFFLINE:
             return self.revision, False
         return Hub(endpoint=constants.ENDPOINT, token=get_token()).commit_of(self.hf, self.revision), True
+
+
+def _undecoded(found: Any) -> Any:
+    """Return rows whose images are the bytes they were stored as: nothing is decompressed, so nothing is lost."""
+    if not any(_is_media(feature) for feature in found.features.values()):
+        return found
+    return (found.to_iterable_dataset() if hasattr(found, "to_iterable_dataset") else found).decode(enable=False)
+
+
+def _is_media(feature: Any) -> bool:
+    """Tell a feature that the library would decode, also inside lists and structures."""
+    if isinstance(feature, dict):
+        return any(_is_media(each) for each in cast("dict[str, Any]", feature).values())
+    inner: Any = cast("list[Any]", feature)[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    return hasattr(cast("object", feature), "decode_example") or (inner is not None and _is_media(inner))
 
 
 def _commit_of(found: Any) -> str | None:

@@ -29,7 +29,11 @@ class Path:
             DatasetError: no file matches, a file is named twice, or one cannot be read as its suffix says.
         """
         for shown in self._files():
-            yield from read_rows(self.base_dir / shown, shown)
+            file = self.base_dir / shown
+            folder = file.parent
+            for row in read_rows(file, shown, keeps_bytes=True):
+                row.folder = folder
+                yield row
 
     def _files(self) -> list[str]:
         patterns = [self.path] if isinstance(self.path, str) else self.path

@@ -38,7 +38,8 @@ class Python:
                 if isinstance(row, Sample):
                     yield row
                 elif isinstance(row, Mapping):
-                    yield located_row(cast("Mapping[Any, object]", row), f"{self.python}, row ", number)
+                    where = f"{self.python}, row "
+                    yield located_row(cast("Mapping[Any, object]", row), where, number, keeps_bytes=True)
                 else:
                     raise DatasetError(
                         f"{self.python}, row {number}: is a {type(row).__name__}; a row is a dict or a Sample"

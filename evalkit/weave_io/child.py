@@ -17,16 +17,13 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from evalkit.errors import EvalkitError, PublishError
 from evalkit.records import Json
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
-from evalkit.weave_io.child_environment import child_environment
-from evalkit.weave_io.client import open_local_client
+from evalkit.weave_io.child_client import clean_environment, open_client, sentence, take_stdout
 
 if TYPE_CHECKING:
     from weave.trace.weave_client import WeaveClient
@@ -41,7 +38,6 @@ ORPHAN_S = 30
 
 CLEANUP_S = 15
 LINE_EVERY_S = 0.2
-_CREDENTIALS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
 
 
 class Voice:
@@ -101,16 +97,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Publish a run folder and return the exit code; 0 also when the run ended early and was cleaned up."""
     options = _options(arguments)
     os.nice(NICENESS)
-    voice = Voice(_take_stdout())
+    voice = Voice(take_stdout())
     try:
         run = _targeted(RunFolder(options.run).load(), options.backend, options.project)
-        _clean_environment(run.plan["weave"]["backend"])
-        with _open_client(run, options.store) as client:
+        target = run.plan["weave"]
+        clean_environment(target["backend"])
+        with open_client(target["backend"], target["project"], options.store) as client:
             # Never closed: closing would cancel ops, and the SDK then waits minutes for their ends.
             loop = asyncio.new_event_loop()
             last_line = loop.run_until_complete(_publish(client, RunFolder(options.run), run, voice))
     except Exception as error:  # noqa: BLE001  whatever went wrong is told to the parent, which decides
-        last_line = {"event": "failed", "error": _sentence(error), "block": None}
+        last_line = {"event": "failed", "error": sentence(error), "block": None}
     voice.say(last_line)
     return 0 if last_line["event"] == "done" else 1
 
@@ -128,7 +125,7 @@ async def _publish(client: "WeaveClient", folder: RunFolder, run: RunResult, voi
     try:
         return {"event": "done", "block": work.result() if work.done() else await publisher.abandon()}
     except Exception as error:  # noqa: BLE001  as in main
-        return {"event": "failed", "error": _sentence(error), "block": await _clean_up(publisher)}
+        return {"event": "failed", "error": sentence(error), "block": await _clean_up(publisher)}
 
 
 async def _clean_up(publisher: "RunPublisher") -> dict[str, Json] | None:
@@ -140,50 +137,10 @@ async def _clean_up(publisher: "RunPublisher") -> dict[str, Json] | None:
         return None
 
 
-@contextlib.contextmanager
-def _open_client(run: RunResult, store: Path | None) -> Generator["WeaveClient"]:
-    """Open the store that the run is published to, as the SDK's global client."""
-    target = run.plan["weave"]
-    if target["backend"] == "wandb":
-        if not any(os.environ.get(name) for name in _CREDENTIALS):
-            # The SDK would ask for a key on stdin, which is not a person's.
-            raise PublishError(
-                "WANDB_API_KEY is not set; export it, or publish to the embedded store (--backend local)"
-            )
-        if target["project"].startswith("local/"):
-            raise PublishError("W&B needs a project; set weave.project, or give --project entity/project")
-        import weave
-
-        yield weave.init(target["project"])
-        return
-
-    if store is None:
-        raise PublishError("the embedded store needs a path; give --store PATH")
-    with open_local_client(store, target["project"]) as client:
-        yield client
-
-
 def _targeted(run: RunResult, backend: str | None, project: str | None) -> RunResult:
     """Return the run with another place to publish to, where one is given."""
     given = {name: value for name, value in (("backend", backend), ("project", project)) if value is not None}
     return dataclasses.replace(run, plan={**run.plan, "weave": {**run.plan["weave"], **given}})
-
-
-def _clean_environment(backend: str) -> None:
-    kept = child_environment(backend, os.environ)
-    os.environ.clear()
-    os.environ.update(kept)
-
-
-def _take_stdout() -> TextIO:
-    """Keep stdout for our lines: whatever a library prints goes to stderr."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return out
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {error}"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

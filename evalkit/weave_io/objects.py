@@ -57,17 +57,26 @@ def publish_objects(client: WeaveClient, publication: Publication, reader: Journ
 
 
 def dataset_rows(samples: list[Sample], trials: int) -> list[dict[str, Json]]:
-    """Return one row for each trial and sample; trials are the outer loop, as in the engine."""
+    """Return one row for each trial and sample; trials are the outer loop, as in the engine.
+
+    Where samples show images there is a column with the name and the digest or address of each, never with bytes.
+    """
+    has_images = any(sample.images for sample in samples)
     return [
         {
             "sample_id": valid_text(sample.id),
             "trial": trial,
             "input": valid_text(sample.input),
             "target": valid_text(sample.target),
+            **({"images": _told_images(sample)} if has_images else {}),
         }
         for trial in range(trials)
         for sample in samples
     ]
+
+
+def _told_images(sample: Sample) -> Json:
+    return valid_text([{"name": image.name, "image": image.reference} for image in sample.images])
 
 
 def _dataset(

@@ -41,6 +41,8 @@ def row_facts(prediction: Prediction | None) -> dict[str, Json]:
     usage = prediction.usage
     return {
         "latency_s": float(prediction.timing.service_s or 0.0),
+        "queue_s": float(prediction.timing.queue_s),
+        "backoff_s": float(prediction.timing.backoff_s),
         "prompt_tokens": 0 if usage is None else usage.prompt_tokens or 0,
         "completion_tokens": 0 if usage is None else usage.completion_tokens or 0,
         "attempts": prediction.attempts,
@@ -67,7 +69,7 @@ def scorer_summary(metric: MetricResult) -> dict[str, Json]:
 def run_summary(cell: CellResult) -> dict[str, Json]:
     """Return what a cell cost and how it went."""
     plain = asdict(cell)
-    names = ("latency_s", "output_tokens", "cost_usd", "usage", "outcomes", "samples", "trials")
+    names = ("latency_s", "timing_s", "attempts", "output_tokens", "cost_usd", "usage", "outcomes", "samples", "trials")
     return {name: plain[name] for name in names}
 
 

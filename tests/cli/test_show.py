@@ -1,6 +1,7 @@
 """`evalkit show`: a run's board, and one sample with everything that was asked, answered and judged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from evalkit.records import (
     PredictionOutcome,
     Score,
     ScoreOutcome,
+    Timing,
     Usage,
 )
 from evalkit.store import RunFolder
@@ -55,6 +57,26 @@ def test_a_sample_is_shown_with_every_answer(folder: RunFolder, cli: CommandLine
     assert "score exact: infra_error\n" in text
     assert "6 attempts" in text
     assert "evaluation again" not in text
+
+
+def test_everything_sent_and_come_back_is_shown(tmp_path: Path, cli: CommandLine) -> None:
+    def judge(_model: str, _position: int, _trial: int) -> tuple[Prediction, dict[str, Score]]:
+        timing = Timing(0.0, 2.0, 1.5, 3.0, 0.25, first_token_s=0.5, first_byte_s=0.4)
+        call = {"id": "c", "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}'}}
+        sent = {"fingerprint": "fp_1", "tool_calls": [call], "logprobs": {"content": []}}
+        return replace(answered(""), timing=timing, attempts=3, **sent), {"exact": Score(1.0)}
+
+    models = [ModelUnderTest("m", params={"seed": 7, "tools": [{"type": "function"}]})]
+    folder = make_run_folder(tmp_path, RunSpec(judge=judge, models=models, samples=1))
+    text = cli("show", folder.path, "s00000").out
+    assert 'parameters:\n  {\n   "seed": 7,\n   "tools": [' in text
+    assert 'tool calls:\n  [\n   {\n    "id": "c",\n' in text
+    assert "outcome: ok, ended by stop, served by served/model (fp_1), 3 attempts\n" in text
+    assert (
+        "time: 1.50\u00a0s (first byte after 400\u00a0ms, first token after 500\u00a0ms); 3.00\u00a0s queued, 250"
+        in text
+    )
+    assert "logprobs: --json prints them\n" in text
 
 
 def test_a_sample_of_two_evaluations_is_shown_in_both(folder: RunFolder, cli: CommandLine) -> None:

@@ -70,7 +70,7 @@ EXTRA = {
     ),
     "n as a parameter": (
         "evaluations: [{name: a, dataset: rows, params: {n: 3}}]",
-        "config.yaml:5:49: evaluations.0.params.n: cannot be a parameter: use trials, which are stored one by one",
+        "config.yaml:5:52: evaluations.0.params.n: must be 1 (use trials for several answers), not 3",
     ),
 }
 
@@ -84,7 +84,57 @@ def test_parameters_that_evalkit_sets_and_a_matrix_without_values(tmp_path: Path
     text = GOOD.replace("[small]", "[{id: a, params: {model: x, stream: true}, matrix: {messages: [1], top_p: []}}]")
     assert errors(tmp_path, text) == [
         "config.yaml:2:27: models.0.params.model: cannot be a parameter: the id says it",
-        "config.yaml:2:37: models.0.params.stream: cannot be a parameter: evalkit chooses it",
         "config.yaml:2:61: models.0.matrix.messages: cannot be a parameter: the prompt says it",
         "config.yaml:2:83: models.0.matrix.top_p: has no values, which would leave no model; give it at least one",
     ]
+
+
+PARAMS = {
+    "options of a stream": (
+        "{stream_options: {}}",
+        "27: models.0.params.stream_options: cannot be a parameter: with stream: true, tokens are asked for anyway",
+    ),
+    "a stream of words": ("{stream: sometimes}", "35: models.0.params.stream: must be true or false, not 'sometimes'"),
+    "answers by the dozen": (
+        "{n: 12}",
+        "30: models.0.params.n: must be 1 (use trials for several answers), not 12",
+    ),
+    "a body that is none": (
+        "{extra_body: [a]}",
+        "39: models.0.params.extra_body: must be a mapping of further fields of the request's body, not a list",
+    ),
+    "a reserved name below extra_body": (
+        "{extra_body: {messages: []}}",
+        "40: models.0.params.extra_body.messages: cannot be a parameter: the prompt says it",
+    ),
+    "a rule below extra_body": (
+        "{extra_body: {stream: 1}}",
+        "48: models.0.params.extra_body.stream: must be true or false, not 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("params", "line"), PARAMS.values(), ids=PARAMS)
+def test_parameters_that_no_call_can_take(tmp_path: Path, params: str, line: str) -> None:
+    assert errors(tmp_path, GOOD.replace("[small]", f"[{{id: a, params: {params}}}]")) == [f"config.yaml:2:{line}"]
+
+
+def test_each_value_of_a_matrix_is_held_to_the_rules(tmp_path: Path) -> None:
+    text = GOOD.replace("[small]", "[{id: a, matrix: {stream: [true, maybe], n: [1, 2], seed: [1, 2]}}]")
+    assert [line.split(": ", 1)[1].split(",")[0] for line in errors(tmp_path, text)] == [
+        "models.0.matrix.stream.1: must be true or false",
+        "models.0.matrix.n.1: must be 1 (use trials for several answers)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        "{stream: true, n: 1}",
+        "{stream: null, n: null}",
+        "{stream: false, extra_body: {top_k: 3}}",
+        "{tools: [{type: function}], response_format: {type: json_object}, reasoning_effort: low}",
+    ],
+)
+def test_parameters_that_a_call_can_take(tmp_path: Path, params: str) -> None:
+    assert errors(tmp_path, GOOD.replace("[small]", f"[{{id: a, params: {params}}}]")) == []

@@ -74,5 +74,7 @@ def write_rows(folder: Path, rows: Sequence[Mapping[str, Any]], name: str = "row
 def without_what_may_differ(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return run.json without what two equal runs may differ in: identity, times, latency, calls, throttle, weave."""
     kept = {k: v for k, v in run.items() if k not in {"run_id", "started_at", "ended_at", "calls", "throttle", "weave"}}
-    kept["cells"] = [{k: v for k, v in cell.items() if k != "latency_s"} for cell in run["cells"]]
+    kept["cells"] = [
+        {k: v for k, v in cell.items() if k not in {"latency_s", "timing_s", "attempts"}} for cell in run["cells"]
+    ]
     return kept

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import command, environment, evalkit, write_config
+from tests.end_to_end.command import command, environment, evalkit, without_what_may_differ, write_config
 from tests.fake_endpoint import FakeEndpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -18,17 +18,16 @@ ROWS = 120
 
 def config(folder: Path, url: str, **sections: object) -> None:
     rows = [{"id": f"r{n}", "input": f"question {n}", "target": "x"} for n in range(ROWS)]
-    write_config(
-        folder,
-        name="stop",
-        weave={"backend": "local"},
-        providers={"fake": {"use": "openai", "base_url": url}},
-        models=[{"id": "m", "provider": "fake"}],
-        datasets={"rows": {"rows": rows}},
-        scorers={"exact": {"use": "exact"}},
-        throttle={"max_concurrency": 4},
-        **sections,
-    )
+    common = {
+        "name": "stop",
+        "weave": {"backend": "local"},
+        "providers": {"fake": {"use": "openai", "base_url": url}},
+        "models": [{"id": "m", "provider": "fake"}],
+        "datasets": {"rows": {"rows": rows}},
+        "scorers": {"exact": {"use": "exact"}},
+        "throttle": {"max_concurrency": 4},
+    }
+    write_config(folder, **common | sections)
 
 
 def test_ctrl_c_saves_what_was_answered_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -63,18 +62,27 @@ def test_ctrl_c_saves_what_was_answered_and_the_run_goes_on(tmp_path: Path) -> N
 
 
 def test_no_call_starts_after_a_quota_error(tmp_path: Path) -> None:
-    with FakeEndpoint(quota_after=50) as endpoint:
-        config(tmp_path, endpoint.url)
-        done = evalkit("run", "config.yaml", cwd=tmp_path)
+    rows = [{"id": f"r{n}", "input": f"question {n}", "target": "x"} for n in range(500)]
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    with FakeEndpoint(accuracy={"*": 0.7}) as endpoint:
+        for folder in (undisturbed, disturbed):
+            folder.mkdir()
+            config(folder, endpoint.url, datasets={"rows": {"rows": rows}})
+        whole = evalkit("run", "config.yaml", cwd=undisturbed)
+        endpoint.configure({"quota_after": 100})
+        endpoint.reset()
+        done = evalkit("run", "config.yaml", cwd=disturbed)
         assert done.code == 3
         assert "quota" in done.stderr
-        assert endpoint.stats()["statuses"]["200"] == 50
-        assert endpoint.stats()["statuses"]["429"] <= 4
+        assert done.run["stopped"]["reason"] == "quota"
+        assert endpoint.stats()["statuses"]["200"] == 100
+        assert endpoint.stats()["statuses"]["429"] <= 4, "only what was in flight met the refusal"
         endpoint.configure({"quota_after": 0})
         before = endpoint.stats()["requests"]
-        done = evalkit("run", "config.yaml", cwd=tmp_path)
+        done = evalkit("run", "config.yaml", cwd=disturbed)
         assert done.code == 0, done.stderr
-        assert endpoint.stats()["requests"] - before == ROWS - 50
+        assert endpoint.stats()["requests"] - before == 400
+    assert without_what_may_differ(done.run) == without_what_may_differ(whole.run)
 
 
 def test_an_outage_is_incomplete_never_a_score(tmp_path: Path) -> None:

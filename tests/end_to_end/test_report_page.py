@@ -261,7 +261,7 @@ def test_every_trial_shows_answer_reasoning_score_and_cost(opened: Opened) -> No
     expect(card.locator(".txt").first).to_have_text("answer 43 in trial 1")
     expect(card.locator("summary")).to_have_text("Reasoning, 31 characters")
     expect(card.locator(".scores")).to_contain_text("reason: answer 43 in trial 1")
-    expect(card.locator(".meta")).to_have_text("1.50 s · 10 in, 5 out")
+    expect(card.locator(".meta")).to_have_text(["1.50 s · 10 in, 5 out", "served by served/model"])
     assert opened.page.locator("#detail .ans > div").count() == 2 * len(LABELS)
 
 

@@ -88,7 +88,7 @@ async def test_a_real_model_answers_in_a_child_that_is_gone_afterwards(tmp_path,
         shape = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}}
         shaped = await model.predict(request_for("A number, please", model=MODEL, params={**params, **shape}))
         long = await model.predict(request_for("word " * 4000, model=MODEL))
-        assert await model.list_models() == (MODEL,)
+        assert [listed.id for listed in await model.list_models()] == [MODEL]
     assert {answer.outcome for answer in answers} <= {PredictionOutcome.OK, PredictionOutcome.TRUNCATED}
     assert all(answer.text and answer.usage.total_tokens > 0 and answer.served_model == MODEL for answer in answers)
     assert "".join(pieces) == streamed.text

@@ -66,7 +66,7 @@ async def test_accuracy_is_a_seeded_share_that_differs_by_model():
     [
         (401, FailureKind.ACCESS, PredictionOutcome.INFRA_ERROR),
         ("403", FailureKind.ACCESS, PredictionOutcome.INFRA_ERROR),
-        (404, FailureKind.ACCESS, PredictionOutcome.INFRA_ERROR),
+        (404, FailureKind.UNKNOWN_MODEL, PredictionOutcome.INFRA_ERROR),
         (429, FailureKind.THROTTLE, PredictionOutcome.INFRA_ERROR),
         ("quota", FailureKind.QUOTA, PredictionOutcome.INFRA_ERROR),
         (500, FailureKind.TRANSIENT, PredictionOutcome.INFRA_ERROR),

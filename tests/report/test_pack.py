@@ -5,15 +5,16 @@ import gzip
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit.records import Json, Score, ScoreOutcome
+from evalkit.records import Json, Score, ScoreOutcome, Timing
 from evalkit.report import pack
 from evalkit.report.pack import PackedSamples, pack_samples
-from tests.weave_io.run_folders import Judgement, RunSpec, answered, failed, make_run_folder
+from tests.weave_io.run_folders import Judgement, ModelUnderTest, RunSpec, answered, failed, make_run_folder
 
 _TAG = re.compile(r'<script type="application/(json|gzip)" id="(\w+)">([^<]*)</script>\n')
 
@@ -55,9 +56,28 @@ def test_texts_hold_each_prompt_once_and_every_answer(tmp_path: Path) -> None:
         "prompt": 0,
         "scores": [{"outcome": "scored", "scorer": "exact", "value": 1.0}],
         "seconds": 1.5,
+        "served": "served/model",
         "text": "answer 0",
         "tokens": [10, 5],
     }
+
+
+def test_where_the_time_went_and_what_was_sent_and_called_is_kept(tmp_path: Path) -> None:
+    def judge(_model: str, _position: int, _trial: int) -> Judgement:
+        timing = Timing(0.0, 2.0, 1.5, 3.0, 0.0, first_token_s=0.5, first_byte_s=0.25)
+        call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
+        prediction = replace(answered(""), timing=timing, attempts=2, tool_calls=[call], logprobs={"content": []})
+        return prediction, {"exact": Score(1.0)}
+
+    models = (ModelUnderTest("Model A", params={"seed": 7}), ModelUnderTest("Model B"))
+    data = _read(_pack(tmp_path, RunSpec(judge=judge, models=models, samples=1)))
+    assert data["index"]["params"] == [[{"seed": 7}, None]]
+    (answer,) = data["c0"][0]["models"][0]
+    times = {name: answer.get(name) for name in ("seconds", "byte", "token", "queue", "backoff", "attempts")}
+    assert times == {"seconds": 1.5, "byte": 0.25, "token": 0.5, "queue": 3.0, "backoff": None, "attempts": 2}
+    assert json.loads(answer["calls"]) == [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
+    assert answer["logprobs"] is True
+    assert "text" not in answer
 
 
 def test_trials_stand_side_by_side(tmp_path: Path) -> None:

@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import PublishError
-from evalkit.records import Json, PredictionOutcome, Score, ScoreOutcome
+from evalkit.records import Json, PredictionOutcome, Score, ScoreOutcome, Timing
 from evalkit.store import RunFolder
 from evalkit.weave_io.client import open_local_client
 from tests.weave_io.publishing_in_process import PROJECT, board_values, publish_here, stored_objects
-from tests.weave_io.run_folders import Judgement, ModelUnderTest, RunSpec, answered, failed, make_run_folder
+from tests.weave_io.run_folders import (
+    STARTED_AT,
+    Judgement,
+    ModelUnderTest,
+    RunSpec,
+    answered,
+    failed,
+    make_run_folder,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute")  # the SDK does, on purpose
 
@@ -187,8 +195,8 @@ def test_another_number_in_run_json_is_found(tmp_path: Path, store: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("traces", "parent", "children"),
-    [("all", None, 12), ("none", None, 0), ("all", "20261101T000000-cc03", 0)],
-    ids=["all", "none", "re-scored"],
+    [("all", None, 12), ("sample", None, 2), ("none", None, 0), ("all", "20261101T000000-cc03", 0)],
+    ids=["all", "sample", "none", "re-scored"],
 )
 def test_traces_decide_about_child_calls_only(
     tmp_path: Path, store: Path, traces: str, parent: str | None, children: int
@@ -197,6 +205,22 @@ def test_traces_decide_about_child_calls_only(
     publish_here(folder, store)
     assert _count(store, "openai.chat.completions.create") == children
     assert _count(store, "Evaluation.predict_and_score") == 12
+
+
+@pytest.mark.slow
+def test_a_child_call_tells_the_times_that_its_start_and_end_do_not(tmp_path: Path, store: Path) -> None:
+    timing = Timing(STARTED_AT, STARTED_AT + 1.5, 1.5, 3.0, 0.25, first_byte_s=0.4)
+    prediction = dataclasses.replace(answered(), timing=timing, attempts=4, fingerprint="fp", logprobs={"content": []})
+    spec = RunSpec(judge=lambda *_: (prediction, {"exact": Score(1.0)}), samples=1)
+    block = publish_here(make_run_folder(tmp_path, spec), store)
+    with open_local_client(store, PROJECT) as client:
+        filter_ = {"op_names": [f"weave:///{client.project_id}/op/openai.chat.completions.create:*"]}
+        child, _ = client.server.calls_query_stream({"project_id": client.project_id, "filter": filter_})
+    assert child.attributes["timing"] == {"queue_s": 3.0, "backoff_s": 0.25, "first_byte_s": 0.4, "attempts": 4}
+    assert (child.ended_at - child.started_at).total_seconds() == 1.5
+    assert child.output["system_fingerprint"] == "fp"
+    assert child.output["choices"][0]["logprobs"] == {"content": []}
+    assert block["verified"]
 
 
 @pytest.mark.slow

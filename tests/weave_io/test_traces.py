@@ -1,5 +1,7 @@
 """Which results get a child call, and what it says."""
 
+from dataclasses import replace
+
 import pytest
 
 from evalkit.journal_reader import StoredResult
@@ -21,6 +23,7 @@ def stored(prediction: Prediction, sample_id: str = "s1") -> StoredResult:
         pytest.param("all", failed(), False, id="no-answer"),
         pytest.param("all", FILTERED, True, id="paid-for"),
         pytest.param("none", answered(), False, id="none"),
+        pytest.param("all", replace(answered(), from_cache=True), False, id="an-earlier-run's"),
     ],
 )
 def test_what_was_answered_is_traced(traces: str, prediction: Prediction, expected: bool) -> None:

@@ -11,6 +11,7 @@ _MODULES = (
     "filters.js",
     "marks.js",
     "list.js",
+    "answer.js",
     "detail.js",
     "explorer.js",
     "shell.js",

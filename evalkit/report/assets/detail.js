@@ -1,9 +1,7 @@
 // Detail: one sample in full, with what every chosen model answered and how it was scored.
 
 const NAME_LENGTH = 80;
-const READ_LENGTH = 300;
-const NOTE_LENGTH = 2000;
-const NOT_EMBEDDED = "Text not embedded; it is in samples.parquet.";
+const FACTS_LENGTH = 300;
 
 const detail = {
   shown: null,
@@ -67,6 +65,7 @@ function facts(row, texts) {
     return rows;
   }
   add("Input", textBox(texts.input, "Input"), "bx");
+  if (texts.images !== undefined) add("Images", pictures(texts.images), "bx");
   if (texts.choices !== undefined) add("Choices", choices(texts.choices), "bx");
   if (texts.target !== undefined) add("Target", textBox(texts.target, "Target"), "bx");
   for (const [number, messages] of texts.prompts.entries()) add("Prompt", prompt(number, messages, texts), "fold");
@@ -76,6 +75,17 @@ function facts(row, texts) {
 function choices(texts) {
   const items = texts.map((text) => appendText(element("li", { dir: "auto" }), text));
   return element("ol", { className: "txt choices" }, ...items);
+}
+
+/** Show the images that are inside the page, and of every other its facts: nothing is fetched. */
+function pictures(images) {
+  const figures = images.map(({ name, facts, source }, place) => {
+    const alt = `Image ${place + 1}${name === "" ? "" : `: ${oneLine(name, NAME_LENGTH)}`}`;
+    const isInside = source?.startsWith("data:image/") === true;
+    const picture = isInside ? element("img", { src: source, alt }) : null;
+    return element("figure", {}, picture, appendText(element("figcaption", { dir: "auto" }), facts, FACTS_LENGTH));
+  });
+  return element("div", { className: "pics" }, ...figures);
 }
 
 /** Fold the messages as sent; where models were sent different ones, say who got these. */
@@ -115,58 +125,4 @@ function answers(row, texts) {
   }
   if (grid.childElementCount === 0) grid.append(element("p", { className: "dim" }, "None of these models was asked."));
   return grid;
-}
-
-function answerCard(row, model, trial, answer) {
-  const outcome = store.outcome(row, model, trial);
-  const name = element("h4", { className: "hd" });
-  name.append(appendText(element("b"), HEAD.models[model], NAME_LENGTH));
-  if (store.evaluation(row).trials > 1) name.append(element("span", { className: "dim" }, `trial ${trial + 1}`));
-  name.append(...badges(outcome, store.value(row, model, trial), store.evaluation(row)));
-  if (answer === null) return element("div", {}, name, element("p", { className: "meta" }, NOT_EMBEDDED));
-  return element("div", {}, name, ...answerBody(answer), scoreTable(answer.scores), footnote(answer));
-}
-
-function answerBody(answer) {
-  const parts = [];
-  if (answer.failure !== undefined) {
-    parts.push(appendText(element("p", { className: "failure", dir: "auto" }), answer.failure, NOTE_LENGTH));
-  }
-  if (answer.text !== undefined) parts.push(textBox(answer.text, "Answer"));
-  else parts.push(element("p", { className: "txt dim" }, "no answer text"));
-  if (answer.reasoning !== undefined) {
-    const size = plural(answer.reasoning.length, "character");
-    parts.push(
-      element("details", {}, element("summary", {}, `Reasoning, ${size}`), textBox(answer.reasoning, "Reasoning")),
-    );
-  }
-  return parts;
-}
-
-/** List each scorer's verdict: its score or why there is none, what it read as the answer, and its reason. */
-function scoreTable(scores) {
-  const rows = element("dl", { className: "scores" });
-  for (const { scorer, value, outcome, answer, reason } of scores) {
-    const said = element("dd", { dir: "auto" });
-    const isScored = outcome === "scored";
-    const className = isScored ? markClass({ score: outcome }, value) : "";
-    said.append(element("b", { className }, isScored ? formatScore(value) : words(outcome)));
-    if (answer !== undefined) {
-      said.append(" read ", appendText(element("bdi", { className: "read" }), answer, READ_LENGTH));
-    }
-    if (reason !== undefined) said.append(appendText(element("div", { dir: "auto" }), reason, NOTE_LENGTH));
-    rows.append(element("dt", {}, oneLine(scorer, NAME_LENGTH)), said);
-  }
-  return rows;
-}
-
-const countOrDash = (number) => (number === null ? "–" : count(number));
-
-function footnote({ seconds, tokens, finish }) {
-  const parts = [
-    seconds === undefined ? "no time measured" : formatSeconds(seconds),
-    tokens === undefined ? "tokens not told" : `${tokens.map(countOrDash).join(" in, ")} out`,
-  ];
-  if (finish !== undefined && finish !== "stop") parts.push(`ended by ${oneLine(finish, NAME_LENGTH)}`);
-  return element("p", { className: "meta" }, parts.join(" · "));
 }

@@ -53,6 +53,11 @@ const store = {
     return HEAD.evaluations[this.index.evaluations[row]];
   },
 
+  /** Return what was sent to a model beside the messages, or null where that was nothing. */
+  params(row, model) {
+    return this.index.params[this.index.evaluations[row]][model];
+  },
+
   slices(row) {
     return this.index.slices[row].map((number) => HEAD.slices[number]);
   },

@@ -140,9 +140,14 @@ def _number_row(cell: CellResult, metric: MetricResult) -> Row:
             Cell(bounds),
             Cell(format_of(metric.n, cell.samples)),
             Cell(open_span),
-            Cell(format_money(cell.cost_usd), is_dim=cell.cost_usd is None),
+            Cell(_cost(cell), is_dim=cell.cost_usd is None),
         )
     )
+
+
+def _cost(cell: CellResult) -> str:
+    is_untold = cell.cost_usd is None and cell.price_source is not None
+    return "unknown" if is_untold else format_money(cell.cost_usd)
 
 
 def _slices(cells: Sequence[CellResult], scorer: str) -> Table:

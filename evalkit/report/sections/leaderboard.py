@@ -18,6 +18,7 @@ from evalkit.report.blocks import (
 )
 from evalkit.report.claims import claim_tie
 from evalkit.report.numbers import (
+    AT_LEAST,
     NOTHING,
     decimals,
     format_bounds,
@@ -176,7 +177,10 @@ def _latency(latency: Mapping[str, float | None]) -> Cell:
 
 
 def _tokens(spending: Spending) -> Cell:
-    spent = f"{format_tokens(spending.input_tokens)} in", f"{format_tokens(spending.output_tokens)} out"
+    if spending.untold and not spending.input_tokens + spending.output_tokens:
+        return Cell("unknown", f"{plural(spending.untold, 'call')} without tokens", is_dim=True)
+    least = AT_LEAST if spending.untold else ""
+    spent = f"{least}{format_tokens(spending.input_tokens)} in", f"{least}{format_tokens(spending.output_tokens)} out"
     return Cell(*spent, joined=", ".join(spent))
 
 

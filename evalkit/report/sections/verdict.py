@@ -1,15 +1,18 @@
 """The verdict: what this run may claim, and the numbers of the whole run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
-from evalkit.report.claims import claim_best, claim_detail
+from evalkit.report.claims import claim_best, claim_detail, claim_served
 from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money, plural
 from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
 from evalkit.results import RunResult
 
 __all__ = ["VerdictSection"]
+
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,23 @@ class VerdictSection:
         is_empty = read_state(run) == "empty"
         is_complete = run.status == "complete" and not is_empty
         word = "No gate in this run" if is_complete else f"Run {'incomplete' if is_empty else run.status}"
-        detail = claim_detail(run)
+        detail = " ".join((claim_detail(run), *claim_served(run)))
         if not is_complete and not is_empty:
-            detail = f"{detail} The run did not end as planned, so the numbers below may change."
+            ended = " ".join(("The run did not end as planned, so the numbers below may change.", *_reasons(run)))
+            detail = f"{detail} {ended}"
         verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
         return (Section("verdict", "Verdict", "", (_run_line(run), verdict, _facts(run))),)
+
+
+def _reasons(run: RunResult) -> Iterator[str]:
+    stopped = run.stopped or {}
+    if stopped.get("reason"):
+        yield f"It stopped: {stopped['message']}."
+    cells: dict[str, str] = stopped.get("cells", {})
+    for key, message in list(cells.items())[:_NAMED]:
+        yield f"It gave up {key}: {message}."
+    if len(cells) > _NAMED:
+        yield f"It gave up {plural(len(cells) - _NAMED, 'more cell')}."
 
 
 def _run_line(run: RunResult) -> RunLine:
@@ -73,6 +88,15 @@ def _trials(run: RunResult) -> str:
 
 
 def _cost(run: RunResult) -> str:
+    """Return what this run has spent, where it says so; else what the answers on its board cost.
+
+    An answer from an earlier run costs this one nothing, and an attempt that failed may cost though it gave no answer.
+    """
+    if (known := run.calls.get("known_cost_usd")) is not None:
+        if run.calls.get("cost_usd") is not None:
+            return format_money(run.calls["cost_usd"])
+        if known:
+            return f"at least {format_money(known)}"
     spent = [standing.spending for standing in read_standings(run)]
     known = [each.cost_usd for each in spent if each.cost_usd is not None]
     if len(known) < len(spent) and all(each.cost_usd is not None or each.without_usage for each in spent):
@@ -92,7 +116,8 @@ def _bill(run: RunResult) -> str:
     ended = "The run has not ended" if run.ended_at is None else f"The run took {took}"
     if cost == "unknown":
         return f"{ended}; its cost is unknown, because some calls did not tell their tokens."
-    return f"{ended} and cost {cost}." if cost.startswith("$") else f"{ended}; not every model has a price."
+    is_known = cost.startswith(("$", "at least"))
+    return f"{ended} and cost {cost}." if is_known else f"{ended}; not every model has a price."
 
 
 def _took(run: RunResult) -> str:

@@ -1,0 +1,248 @@
+"""What each sample came to in a stored run, by metric: from run.json and the journal alone, a second a million."""
+
+import json
+import math
+from array import array
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalkit.config.schema import ModelSpec, OnErrorSpec
+from evalkit.digest import digest_json
+from evalkit.errors import StoreError
+from evalkit.journal_reader import JournalReader
+from evalkit.plan import sample_part
+from evalkit.records import Json, PredictionOutcome, ScoreOutcome
+from evalkit.results import CellResult, RunResult
+from evalkit.score_columns import ScoreColumn, ScoreRules, Scoring, rule_of
+from evalkit.stats.pairing import ItemScores
+from evalkit.store import RunFolder
+
+__all__ = ["MetricItems", "read_items"]
+
+_PREDICTIONS = tuple(PredictionOutcome)
+_PREDICTION_CODES = {outcome: code for code, outcome in enumerate(_PREDICTIONS)}
+_SCORINGS = tuple(ScoreOutcome)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MetricItems:
+    """One scorer of one cell, sample by sample, in the dataset's order.
+
+    `values` are the samples' reduced scores, NaN where excluded; `worst` and `best` have every excluded trial as 0 and
+    as 1. `trials` is the number averaged into each value (1 after any reducer but the mean), `repeats` the number
+    asked; `predictions` and `scorings` tell how each of them ended, a byte each, at sample x repeats + trial.
+    `clusters` are the samples' groups; `within` is the mean variance of single trials within samples. `slices` maps key
+    and value to the places of their samples. `measure` is what must be equal for two metrics to be compared.
+    """
+
+    evaluation: str
+    model: str
+    scorer: str
+    kind: str
+    higher_is_better: bool
+    confidence: float
+    ids: Sequence[str] = field(repr=False)
+    digests: Sequence[str] = field(repr=False)
+    values: Sequence[float] = field(repr=False)
+    worst: Sequence[float] = field(repr=False)
+    best: Sequence[float] = field(repr=False)
+    trials: int
+    repeats: int
+    predictions: bytes = field(repr=False)
+    scorings: bytes = field(repr=False)
+    clusters: Sequence[Hashable] | None = field(default=None, repr=False)
+    within: float | None = None
+    slices: Mapping[str, Mapping[str, Sequence[int]]] = field(
+        default_factory=dict[str, Mapping[str, Sequence[int]]], repr=False
+    )
+    measure: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    treatment: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def name(self) -> str:
+        """The metric's name: evaluation.scorer."""
+        return f"{self.evaluation}.{self.scorer}"
+
+    @property
+    def cell(self) -> str:
+        """The cell's name: evaluation/model."""
+        return f"{self.evaluation}/{self.model}"
+
+    @property
+    def scores(self) -> ItemScores:
+        """What pairs are made of."""
+        return ItemScores(self.ids, self.values, self.kind == "binary", self.trials, self.clusters)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the samples that count, as in run.json."""
+        kept = [value for value in self.values if value >= 0.0]
+        return math.fsum(kept) / len(kept) if kept else None
+
+    @property
+    def excluded(self) -> int:
+        """How many samples have no value."""
+        return sum(1 for value in self.values if math.isnan(value))
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how many scorings ended in each way, as in run.json."""
+        return {outcome.value: self.scorings.count(code) for code, outcome in enumerate(_SCORINGS)}
+
+    def failures(self) -> dict[str, int]:
+        """Return how many scorings gave no score, by whose failure it was: model, infra or scorer."""
+        found = {"model": 0, "infra": 0, "scorer": 0}
+        for code, outcome in enumerate(_SCORINGS):
+            if (rule := rule_of(outcome)) is not None:
+                found[rule] += self.scorings.count(code)
+        return found
+
+    def prediction(self, item: int, trial: int = 0) -> PredictionOutcome:
+        """Return how one prediction ended."""
+        return _PREDICTIONS[self.predictions[item * self.repeats + trial]]
+
+
+def read_items(folder: RunFolder, run: RunResult | None = None) -> tuple[MetricItems, ...]:
+    """Return every metric of a stored run, in its order; `run` is what the folder holds, where it is at hand.
+
+    Raises:
+        StoreError: the run has no results yet, or its journal cannot be read.
+    """
+    run = folder.load() if run is None else run
+    if not run.cells:
+        raise StoreError(f"{folder.path}: no results there yet; finish it with `evalkit run CONFIG --resume`")
+    described = {cell["key"]: cell for cell in run.plan["cells"]}
+    with folder.reader() as reader:
+        datasets: dict[str, _Items] = {}
+        found: list[MetricItems] = []
+        for cell in run.cells:
+            name = described[cell.key]["dataset"]
+            if name not in datasets:
+                datasets[name] = _read_samples(reader, name, run.plan.get("shard"))
+            found += _read_cell(reader, run, cell, described[cell.key], datasets[name])
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The samples of a dataset as their results need them; `places` maps positions, None where they are the same."""
+
+    ids: tuple[str, ...]
+    digests: tuple[str, ...]
+    clusters: list[Hashable] | None
+    slices: dict[str, dict[str, "array[int]"]]
+    places: dict[int, int] | None
+
+
+def _read_samples(reader: JournalReader, dataset: str, shard: Sequence[int] | None) -> _Items:
+    rows = reader.sample_columns(dataset)
+    places = None
+    if shard is not None:
+        part, count = shard
+        asked = [position for position, row in enumerate(rows) if sample_part(row[0], count) == part - 1]
+        places = {position: place for place, position in enumerate(asked)}
+        rows = [rows[position] for position in asked]
+    groups: dict[int, Hashable] = {}
+    slices: dict[str, dict[str, array[int]]] = {}
+    for place, grouping in [(place, row[2]) for place, row in enumerate(rows) if row[2] is not None]:
+        group: str | None
+        values: dict[str, str] | None
+        group, values = json.loads(grouping)
+        if group is not None:
+            groups[place] = group
+        for key, value in (values or {}).items():
+            slices.setdefault(key, {}).setdefault(value, array("q")).append(place)
+    return _Items(
+        ids=tuple([row[0] for row in rows]),
+        digests=tuple([row[1] for row in rows]),
+        clusters=[groups.get(place, place) for place in range(len(rows))] if groups else None,
+        slices={key: dict(sorted(slices[key].items())) for key in sorted(slices)},
+        places=places,
+    )
+
+
+def _read_cell(
+    reader: JournalReader, run: RunResult, cell: CellResult, plan: Mapping[str, Json], items: _Items
+) -> list[MetricItems]:
+    repeats: int = plan["trials"]
+    stored = reader.result_columns(cell.key, tuple(plan["scorers"]), trials=repeats)
+    rows = stored.rows if items.places is None else _places(stored.rows, repeats, items.places)
+    predictions = b""
+    rules = ScoreRules(repeats, _reducer(plan["reduce"]), OnErrorSpec.model_validate(plan["on_error"]))
+    found: list[MetricItems] = []
+    for scorer in plan["scorers"]:
+        about = run.plan["scorers"][scorer]
+        column = ScoreColumn(about["kind"], rules, len(items.ids))
+        texts = stored.scorings[scorer]
+        meaning = {text: _scoring(text) for text in set(texts)}
+        column.put_all(rows, texts, meaning)
+        predictions = predictions or _predictions(rows, texts, meaning, len(items.ids) * repeats)
+        reduced = column.reduce()
+        found.append(
+            MetricItems(
+                evaluation=cell.evaluation,
+                model=cell.model,
+                scorer=scorer,
+                kind=about["kind"],
+                higher_is_better=about["higher_is_better"],
+                confidence=cell.metrics[scorer].confidence,
+                ids=items.ids,
+                digests=items.digests,
+                values=reduced.values,
+                worst=reduced.worst,
+                best=reduced.best,
+                trials=repeats if rules.rows_are_trials else 1,
+                repeats=repeats,
+                predictions=predictions,
+                scorings=column.endings,
+                clusters=items.clusters,
+                within=column.within_variance(),
+                slices=items.slices,
+                measure=_measure(run, cell, scorer, plan),
+                treatment=cell.treatment,
+            )
+        )
+    return found
+
+
+def _places(rows: Sequence[int], repeats: int, places: Mapping[int, int]) -> list[int]:
+    return [places[row // repeats] * repeats + row % repeats for row in rows]
+
+
+def _predictions(rows: Sequence[int], texts: Sequence[str], meaning: Mapping[str, Scoring], size: int) -> bytes:
+    codes = {text: _PREDICTION_CODES[prediction] for text, (prediction, _, _) in meaning.items()}
+    found = bytearray([_PREDICTION_CODES[PredictionOutcome.NOT_RUN]]) * size
+    for row, text in zip(rows, texts, strict=True):
+        found[row] = codes[text]
+    return bytes(found)
+
+
+def _scoring(text: str) -> Scoring:
+    """Read one scoring as the journal's columns hold it: the prediction's outcome, then [value, outcome]."""
+    prediction, bracket, rest = text.partition("[")
+    value, outcome = json.loads(bracket + rest)
+    return PredictionOutcome(prediction), ScoreOutcome(prediction if outcome is None else outcome), value
+
+
+def _reducer(name: str) -> str | dict[str, int]:
+    reducer, colon, k = name.partition(":")
+    return {reducer: int(k)} if colon else reducer
+
+
+def _measure(run: RunResult, cell: CellResult, scorer: str, plan: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what decides how answers become this metric, by name, and its digest; samples are compared one by one."""
+    about = run.plan["scorers"][scorer]
+    parts: dict[str, Json] = {
+        **about["identity"],
+        "kind": about["kind"],
+        "higher_is_better": about["higher_is_better"],
+        "reasoning": _reasoning(run, cell.model),
+        "reducer": cell.measure["reducer"],
+        "on_error": plan["on_error"],
+        "judge": cell.measure["judge"],
+    }
+    return {"digest": digest_json(parts), **parts}
+
+
+def _reasoning(run: RunResult, label: str) -> Json:
+    spec = next((model for model in run.config.get("models", ()) if model.get("label") == label), None)
+    return None if spec is None else ModelSpec.model_validate(spec).reasoning.model_dump(mode="json")

@@ -1,0 +1,85 @@
+"""The claim about what really answered: in the report, in the summary, in the terminal."""
+
+from dataclasses import replace
+
+import pytest
+
+from evalkit.report.claims import claim_served
+from evalkit.report.content import build_sections
+from evalkit.report.html import render_html
+from evalkit.report.markdown import render_markdown
+from evalkit.report.pack import pack_samples
+from evalkit.report.terminal import print_leaderboard
+from tests.weave_io.run_folders import ModelUnderTest, RunSpec, make_run_folder
+
+WARNING = "Not what was asked for"
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    models = [ModelUnderTest("Llama", "meta-llama/Llama-3.1-8B-Instruct")]
+    folder = make_run_folder(tmp_path_factory.mktemp("claims"), RunSpec(models=models))
+    run = folder.load()
+    return run, pack_samples(folder, run)
+
+
+@pytest.fixture
+def stored(packed):
+    return packed[0]
+
+
+def served_as(run, *names):
+    return replace(run, cells=tuple(replace(cell, served_models=names) for cell in run.cells))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param((), id="nobody-said"),
+        pytest.param(("meta-llama/Llama-3.1-8B-Instruct",), id="the-same"),
+        pytest.param(("llama-3.1-8b-instruct",), id="case-and-vendor"),
+        pytest.param(("meta-llama/Llama-3.1-8B-Instruct-2407",), id="version"),
+        pytest.param(("",), id="empty"),
+    ],
+)
+def test_what_was_asked_for_needs_no_word(stored, names, capsys):
+    run = served_as(stored, *names)
+    assert claim_served(run) == ()
+    print_leaderboard(run)
+    assert WARNING not in capsys.readouterr().err
+
+
+def test_another_model_is_named_everywhere(stored, packed, capsys):
+    run = served_as(stored, "meta-llama/Llama-3.1-8B-Instruct", "lab/tiny-\x1b[31m1b")
+    [sentence] = claim_served(run)
+    assert sentence.startswith(f"{WARNING}: Llama (meta-llama/Llama-3.1-8B-Instruct) was answered by lab/tiny-")
+    sections = build_sections(run)
+    assert WARNING in render_markdown(run, sections)
+    assert WARNING in render_html(run, sections, packed[1])
+    print_leaderboard(run)
+    shown = capsys.readouterr().err
+    assert WARNING in shown
+    assert "\x1b" not in shown
+
+
+def test_two_versions_in_one_run_are_named(stored):
+    run = served_as(stored, "llama-3.1-8b-instruct-2407", "llama-3.1-8b-instruct-2411")
+    [sentence] = claim_served(run)
+    assert sentence == (
+        "Llama was answered by more than one version: llama-3.1-8b-instruct-2407 and llama-3.1-8b-instruct-2411; "
+        "its numbers mix them."
+    )
+
+
+def test_many_models_are_counted(stored):
+    [cell, *_] = stored.cells
+    cells = tuple(replace(cell, model=f"m{n}", model_id=f"m{n}", served_models=("other",)) for n in range(9))
+    *named, last = claim_served(replace(stored, cells=cells))
+    assert [sentence.split()[5] for sentence in named] == ["m0", "m1", "m2", "m3"]
+    assert last == "5 more models likewise."
+
+
+def test_the_evaluations_of_a_model_give_one_sentence(stored):
+    [cell, *_] = stored.cells
+    cells = tuple(replace(cell, evaluation=name, served_models=("other",)) for name in ("a", "b"))
+    assert len(claim_served(replace(stored, cells=cells))) == 1
