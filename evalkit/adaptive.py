@@ -15,6 +15,7 @@ __all__ = ["AdaptiveLimit"]
 
 _SHRINK = 0.75
 _EASE = 0.125
+_EASE_EVERY_S = 1.0
 _COOL_DOWN_S = 10.0
 _LONGEST_COOL_DOWN_S = 30.0
 _ALARM = 4.0
@@ -87,7 +88,7 @@ class AdaptiveLimit:
         self._step = 1
         self._cool_down_s = _COOL_DOWN_S
         self._probe_after = 0.0
-        self._eased = -1
+        self._ease_after = 0.0
 
     @property
     def epoch(self) -> int:
@@ -124,10 +125,10 @@ class AdaptiveLimit:
             self._suspect()
 
     def overloaded(self, epoch: int) -> None:
-        """Note that the server had no room for a call, whoever's calls fill it: ease a little, once a round."""
-        if epoch == self._epoch and self._eased != self._epoch:
+        """Note that the server had no room for a call, whoever's calls fill it: ease a little, once a second."""
+        if epoch == self._epoch and self._clock() >= self._ease_after:
+            self._ease_after = self._clock() + _EASE_EVERY_S
             self._move(max(1, self.value - max(1, int(self.value * _EASE))))
-            self._eased = self._epoch
 
     @property
     def _is_probing(self) -> bool:

@@ -103,12 +103,17 @@ def describe_calls(
 
 
 def describe_throttle(lanes: Mapping[str, Lane]) -> dict[str, Json]:
-    """Return each provider's limit and where it settled; the one provider's own keys when there is only one."""
+    """Return each provider's limit and where it settled; the one provider's own keys when there is only one.
+
+    `noise` is the share of calls refused whatever the limit, `held_s` how long the server had every call held back.
+    """
     described: dict[str, dict[str, Json]] = {
         name: {
             "max_concurrency": throttle.max_concurrency,
-            "settled": throttle.limit,
+            "settled": throttle.wanted,
             "refusals": throttle.refusals,
+            "noise": round(throttle.noise, 3),
+            "held_s": round(throttle.held_s, 3),
         }
         for name, throttle in _throttles(lanes).items()
     }

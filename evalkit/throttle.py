@@ -220,8 +220,8 @@ class Throttled:
     def _heed(self, prediction: Prediction, estimated: int) -> tuple[FailureKind | None, int]:
         """Hold every call back as long as the server asks; return the failure's kind and tokens past `estimated`."""
         failure, usage, hold_s = prediction.failure, prediction.usage, prediction.hold_s
-        if failure is not None and failure.kind is FailureKind.RATE:
-            hold_s = failure.retry_after_s if hold_s is None else hold_s
+        if failure is not None and failure.retry_after_s is not None:
+            hold_s = failure.retry_after_s if failure.kind is FailureKind.RATE else None
         if hold_s is not None:
             self._throttle.hold(hold_s)
         if failure is not None and failure.status is not None and failure.status >= _FIRST_ERROR:

@@ -275,3 +275,21 @@ def test_permits_balance_whatever_happens(
         assert server.peak <= most
 
     run_virtual(main())
+
+
+def test_what_a_server_asks_for_goes_before_what_its_quotas_say() -> None:
+    async def main() -> None:
+        failure = Failure(FailureKind.RATE, "no", 429, retry_after_s=1.0)
+        answers = iter([Prediction(PredictionOutcome.INFRA_ERROR, failure=failure, hold_s=360.0), OK])
+
+        class Rated:
+            async def predict(self, request: object, on_text: object = None) -> Prediction:
+                return next(answers)
+
+        throttle = Throttle(1, clock=virtual_now)
+        model = Throttled(Rated(), throttle)
+        await model.predict(None)  # type: ignore[arg-type]
+        await model.predict(None)  # type: ignore[arg-type]
+        assert throttle.held_s == pytest.approx(1.0)
+
+    run_virtual(main())
