@@ -150,6 +150,15 @@ def bar_faults(server: Endpoint, folder: Path) -> None:
     server.reset(latency_s=0.0, faults={}, fault_at={}, retry_after="")
 
 
+def bar_gate(_: Endpoint, folder: Path) -> None:
+    """CPU of a gate over a million stored samples and three models."""
+    command = [sys.executable, "-m", "benchmarks.gate_cost", str(folder / "gate"), "1000000"]
+    cost = run_process(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    whole, read, verdict, checks = cost.stdout.split()
+    print(f"a gate over 1,000,000 samples x 3 models: {whole} CPU s (bar 10), {read} of it reads the baseline's run")
+    print(f"  {checks} checks: {verdict}")
+
+
 BARS = {
     "engine": bar_engine,
     "efficiency": bar_efficiency,
@@ -160,6 +169,7 @@ BARS = {
     "rate": bar_rate,
     "three": bar_three,
     "faults": bar_faults,
+    "gate": bar_gate,
 }
 
 

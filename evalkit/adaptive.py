@@ -1,220 +1,250 @@
 """Learns how many calls a server takes at once, from which of them it refuses.
 
-A limit doubles each round trip until calls are refused (TCP's slow start), is cut until they are not, and climbs back
-to just below what was refused; it tries that level again after a cool-down. A refusal may have nothing to do with the
-calls in flight: when even a few at a time are refused as often as many were, the cut is undone and the share of
-refusals is taken for noise, which retrying cures. Both questions are answered by likelihood ratios of what was seen.
+The limit doubles each round trip until a call is refused (TCP's slow start), falls to what was taken of the calls then
+in flight, climbs back half the way each round trip, and tries what was refused again after a cool-down. Where refusals
+come from the calls in flight they cease below that, so each cut is a trial: when it has not lowered the share of
+refusals it is undone, and that share is noise, which is left to retrying and doubted from time to time. With noise, a
+level is good when it adds no refusals to it. All this is decided by likelihood ratios of what was seen.
 """
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from evalkit.refusals import Noise, Tally, Trial
 
 __all__ = ["AdaptiveLimit"]
 
 _SHRINK = 0.75
-_EASE = 0.125
-_EASE_EVERY_S = 1.0
-_COOL_DOWN_S = 10.0
-_LONGEST_COOL_DOWN_S = 30.0
-_ALARM = 4.0
-_ALARM_IN_NOISE = 16.0
-"""Log-likelihood at which refusals count as too many; where many are noise, more is needed."""
-_CERTAIN = 3.0
-"""Log of the odds, 20 to 1, at which a trial is decided."""
-_LEAST_SHARE = 0.05
-"""A share of refusals that no limit is lowered for."""
-_EXCESS = 0.4
-"""How much larger than the noise the share is that a passed limit would bring."""
-_FALL = 0.2
-"""The part of a share of refusals that is left where a cut has helped."""
-_MOST_SHARE = 0.95
-_FEWEST_AT_THE_FLOOR = 8
-_SATURATED = 0.8
-"""With more than this share refused one by one, the server has no room at all: no noise, and no reason to send more."""
-_MOST_NOISE = 0.7
-_MUCH_NOISE = 0.1
-_MEMORY = 200
-"""Over about how many calls the noise is averaged."""
-
-
-@dataclass(slots=True)
-class _Seen:
-    """Outcomes of the calls sent in one epoch."""
-
-    accepted: int = 0
-    refused: int = 0
-
-    @property
-    def count(self) -> int:
-        return self.accepted + self.refused
-
-    @property
-    def share(self) -> float:
-        return self.refused / max(1, self.count)
-
-    def log_odds(self, one: float, other: float) -> float:
-        """Return the log-likelihood ratio of the share `one` over the share `other`."""
-        return self.refused * math.log(one / other) + self.accepted * math.log((1 - one) / (1 - other))
-
-
-@dataclass(slots=True)
-class _Trial:
-    """Cuts whose effect is being measured: where they began, and what was seen there and since."""
-
-    origin: int
-    before: _Seen
-    since: _Seen
+_CERTAIN = 3.5
+"""Log of the odds at which a level is good or bad."""
+_FINE = 8
+"""With noise, a limit is known when what is good and what is refused differ by no more than this part."""
+_FIRST_COOL_DOWN_S, _LONGEST_COOL_DOWN_S = 1.0, 30.0
+_CALLS_A_REFUSAL = 32
+"""Calls to be taken for each refusal that trying a level has cost: so trying costs at most 3 % of the calls."""
+_FIRST_DOUBT_S, _LONGEST_DOUBT_S = 10.0, 240.0
+_WORTH_A_DOUBT = 0.03
 
 
 class AdaptiveLimit:
-    """The learned limit: `value` lies between 1 and `most`; `noise` is the share refused whatever the limit."""
+    """The learned limit, between 1 and `most`: it is told of every call that starts, and of what came of it."""
 
     def __init__(self, start: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.value = min(start, most)
-        self.noise = 0.0
+        """Calls that may be in flight."""
         self._most = most
         self._clock = clock
         self._epoch = 0
-        self._seen = _Seen()
-        self._before = _Seen()
-        self._trial: _Trial | None = None
-        self._ceiling: int | None = None
+        self._sent = 0
+        self._seen = Tally()
+        self._noise = Noise()
+        self._trial: Trial | None = None
         self._good = 0
-        self._highest = 0
-        self._suspicion = 0.0
+        self._refused_at: int | None = None
+        self._failed_at = 0
         self._credit = 0
-        self._step = 1
-        self._cool_down_s = _COOL_DOWN_S
-        self._probe_after = 0.0
-        self._ease_after = 0.0
+        self._taken = 0
+        self._cool_down_s = _FIRST_COOL_DOWN_S
+        self._try_after = -math.inf
+        self._doubt_s = _FIRST_DOUBT_S
+        self._doubt_after = math.inf
 
     @property
-    def epoch(self) -> int:
-        """Counts the moves down: a call sent before the last one says nothing of the limit since."""
+    def noise(self) -> float:
+        """The share of calls refused whatever the limit, as far as is known."""
+        return self._noise.share
+
+    def start(self) -> int:
+        """Note that a call starts; return the epoch, which is to be handed back with its outcome."""
+        self._sent += 1
         return self._epoch
 
     def accepted(self, epoch: int, in_flight: int) -> None:
-        """Note that a call sent in `epoch` was taken, while `in_flight` were out; grow when the limit was in use."""
+        """Note that a call was taken, of `in_flight` that were out; grow when the limit was in use."""
+        trial = self._trial
         if epoch != self._epoch:
-            self._before.accepted += epoch == self._epoch - 1
+            if trial is not None:
+                trial.before.note(refused=False)
             return
-        self._seen.accepted += 1
-        if self._trial is not None:
-            self._trial.since.accepted += 1
-            self._judge(self._trial)
-            return
-        self._watch(refused=False)
-        if in_flight >= self.value:
+        is_used = in_flight >= self.value
+        self._taken += 1
+        self._seen.note(refused=False)
+        if trial is not None:
+            self._judge(trial)
+        elif self.value <= self._good:
+            self._follow_noise(refused=False)
+        if is_used:
             self._grow()
 
-    def refused(self, epoch: int) -> None:
-        """Note that a call sent in `epoch` was refused for concurrency; cut when there are too many of them."""
-        if epoch != self._epoch:
-            self._before.refused += epoch == self._epoch - 1
-            return
-        self._seen.refused += 1
-        if self._trial is not None:
-            self._trial.since.refused += 1
-            self._judge(self._trial)
-            return
-        self._watch(refused=True)
-        doubt = 0.0 if self._is_probing else min(1.0, self.noise / _MUCH_NOISE)
-        if self._suspicion > _ALARM + (_ALARM_IN_NOISE - _ALARM) * doubt:
-            self._suspect()
+    def refused(self, epoch: int, in_flight: int, *, is_overload: bool = False) -> None:
+        """Note that a call was refused, of `in_flight` that were out; cut when that was no noise.
 
-    def overloaded(self, epoch: int) -> None:
-        """Note that the server had no room for a call, whoever's calls fill it: ease a little, once a second."""
-        if epoch == self._epoch and self._clock() >= self._ease_after:
-            self._ease_after = self._clock() + _EASE_EVERY_S
-            self._move(max(1, self.value - max(1, int(self.value * _EASE))))
+        An overload may be anybody's doing: one says nothing yet, many tell as much as refusals for our own calls.
+        """
+        trial = self._trial
+        if epoch != self._epoch:
+            if trial is not None:
+                self._note_late(trial, is_overload=is_overload)
+            return
+        self._seen.note(refused=True)
+        if trial is None:
+            self._weigh(0 if is_overload else in_flight, in_flight)
+        elif self._seen.refused == self._seen.calls > 2 * self._out:
+            self._cut_deeper(trial, in_flight)
+        else:
+            self._judge(trial)
+
+    def ended(self, epoch: int) -> None:
+        """Note that a call ended in a way that says nothing of the limit."""
+        if epoch == self._epoch:
+            self._sent -= 1
 
     @property
-    def _is_probing(self) -> bool:
-        """Whether the limit stands above a level that is known to be good, where refusals are to be expected."""
-        return self._ceiling is not None and 0 < self._good < self.value
+    def _out(self) -> int:
+        """Calls of this epoch on their way: refusals may come sooner than answers, so these count as taken."""
+        return self._sent - int(self._seen.calls)
 
-    def _watch(self, *, refused: bool) -> None:
-        """Add a call to the noise, and to the suspicion that more are refused than the noise explains (a CUSUM)."""
-        usual = max(self.noise, _LEAST_SHARE)
-        excess = min(_MOST_SHARE, usual + _EXCESS)
-        one, other = (excess, usual) if refused else (1 - excess, 1 - usual)
-        self._suspicion = max(0.0, self._suspicion + math.log(one / other))
-        self.noise += (refused - self.noise) / _MEMORY
+    def _follow_noise(self, *, refused: bool) -> None:
+        self._noise.note(refused=refused)
+        if self._doubt_after == math.inf and self.noise > _WORTH_A_DOUBT:
+            self._doubt_after = self._clock() + self._doubt_s
+
+    def _weigh(self, our_calls: int, in_flight: int) -> None:
+        """Decide whether a refusal, when `our_calls` can be its reason, is more than noise; doubt noise in time."""
+        is_good = self.value <= self._good
+        if is_good:
+            self._follow_noise(refused=True)
+        if self.value == 1:
+            return
+        if self._noise.is_exceeded if is_good else (not self._noise and our_calls > self._good) or self._is_bad:
+            self._cut(in_flight)
+        elif self._clock() >= self._doubt_after and in_flight >= self.value:
+            self._cut(in_flight, doubted=self.noise or _WORTH_A_DOUBT)
+
+    @property
+    def _is_bad(self) -> bool:
+        return self._noise.odds_of_more(self._seen, 1 - self._good / self.value, out=self._out) > _CERTAIN
+
+    @property
+    def _is_found_good(self) -> bool:
+        if not self._noise:
+            return self._credit >= 2 * self.value
+        return self._noise.odds_of_more(self._seen, 1 - self._good / self.value) < -_CERTAIN
 
     def _grow(self) -> None:
-        """Double each round trip below a limit that was never met; climb by one to one that was; probe it in time."""
-        if self._ceiling is None:
-            self.value = min(self._most, self.value + 1)
+        """Find a level good in time, and go up from it; by one a call where nothing was ever refused."""
+        if self._refused_at is None and not self._noise and self._trial is None and self.value < self._most:
+            self.value += 1
             return
         self._credit += 1
-        if self._credit < self.value:
-            return
-        self._credit = 0
-        self._good = max(self._good, self.value)
-        is_known = self.value + 1 < self._ceiling
-        if is_known:
-            self.value += 1
-        elif self.value < self._most and self._clock() >= self._probe_after:
-            self.value = min(self._most, self.value + self._step)
-            self._step *= 2  # where nothing refuses any more the steps double, as at the start
-            self._ceiling = self.value + 1
-
-    def _suspect(self) -> None:
-        """Step back from a level above what is known to be good; doubt what was known, and begin to cut."""
-        if self._is_probing:
-            self._ceiling = self.value
-            self._wait(min(_LONGEST_COOL_DOWN_S, self._cool_down_s * 2))
-            self._move(self._good)
-            return
-        self._highest = max(self._highest, self.value)
-        self._trial = _Trial(self._highest, self._seen, _Seen())
-        self._cut()
-
-    def _judge(self, trial: _Trial) -> None:
-        """Decide whether a cut has helped, has not gone far enough, or cannot help."""
-        seen = self._seen
-        above = _Seen(
-            trial.before.accepted + trial.since.accepted - seen.accepted,
-            trial.before.refused + trial.since.refused - seen.refused,
-        )
-        same = min(_MOST_SHARE, max(above.share, _LEAST_SHARE * 2))
-        odds = seen.log_odds(max(same * _FALL, _LEAST_SHARE / 2), same)
-        if odds > _CERTAIN:
-            self._trial = None
+        if self._trial is not None:
+            if not self._seen.refused and self._credit >= self.value:
+                self._climb()
+        elif self.value <= self._good:
+            if self._credit >= self.value:
+                self._climb()
+        elif self._is_found_good:
             self._good = self.value
-            self._suspicion = 0.0
-            self._wait(_COOL_DOWN_S)
-        elif odds < -_CERTAIN and self.value > 1:
-            self._cut()
-        elif self.value == 1 and seen.count >= _FEWEST_AT_THE_FLOOR and odds < 0:
-            if seen.share > _SATURATED:
-                self._seen = _Seen()
-            else:
-                self._undo(trial)
+            self._noise.learn(self._seen)
+            if self._refused_at is not None and self.value >= self._refused_at:
+                self._refused_at = None
+            self._climb()
 
-    def _undo(self, trial: _Trial) -> None:
-        """Go back to where the cuts began: they have lowered nothing, so what is refused is noise."""
-        everything = _Seen(trial.before.accepted + trial.since.accepted, trial.before.refused + trial.since.refused)
-        self.noise = min(_MOST_NOISE, everything.share)
-        self._trial, self._ceiling, self._good, self._highest = None, None, 0, 0
-        self._move(trial.origin)
-
-    def _cut(self) -> None:
-        self._ceiling = self.value
-        self._move(max(1, int(self.value * _SHRINK)))
-
-    def _wait(self, cool_down_s: float) -> None:
-        """Probe no higher level for a while, and then by one."""
-        self._step = 1
-        self._cool_down_s = cool_down_s
-        self._probe_after = self._clock() + cool_down_s
-
-    def _move(self, value: int) -> None:
-        """Go to a level and begin to count anew; calls still out are counted to the level they were sent at."""
-        self.value = value
-        self._before, self._seen = self._seen, _Seen()
-        self._epoch += 1
+    def _climb(self) -> None:
+        """Go half the way to what was refused; try that again when the time has come; double where nothing was."""
         self._credit = 0
-        self._suspicion = 0.0
+        if self.value >= self._most:
+            return
+        fine = self.value // _FINE if self._noise else 0
+        if self._refused_at is None:
+            self._rise(2 * self.value if self._noise else self.value + 1)
+        elif (gap := self._refused_at - 1 - self.value) > fine:
+            self._rise(self.value + (gap + 1) // 2)
+        elif self._may_try_again:
+            self._rise(max(self._refused_at, self.value + fine))
+
+    @property
+    def _may_try_again(self) -> bool:
+        is_paid = bool(self._noise) or self._taken >= _CALLS_A_REFUSAL
+        return self._trial is None and is_paid and self._clock() >= self._try_after
+
+    def _rise(self, level: int) -> None:
+        if self._trial is None:
+            self._begin(level)
+        else:
+            self.value = min(self._most, level)
+
+    def _cut(self, in_flight: int, *, doubted: float = 0.0) -> None:
+        """Fall back to the good level; from that, to what is left of the calls in flight, and see whether it helps."""
+        origin, refused_at = self.value, self.value if self._noise else min(in_flight, self.value)
+        self._cool_down(refused_at, int(self._seen.refused - self.noise * self._seen.calls))
+        if 0 < self._good < self.value and not doubted:
+            self._refused_at = max(refused_at, self._good + 1)
+            self._begin(self._good)
+            return
+        self._refused_at = refused_at
+        self._good, self._doubt_after = 0, math.inf
+        self._trial = Trial(origin, refused_at, Tally(1, 1), doubted=doubted)
+        self._begin(min(int(refused_at * _SHRINK), refused_at - 1))
+
+    def _cut_deeper(self, trial: Trial, in_flight: int) -> None:
+        """Go on cutting where nothing was taken, and few calls are on their way; at one, wait for that to change."""
+        trial.before.add(self._seen)
+        self._refused_at = None if self.value == 1 else min(in_flight, self.value)
+        trial.level, trial.empty = self._refused_at or 1, 0.0
+        self._begin(int(self.value * _SHRINK))
+
+    def _note_late(self, trial: Trial, *, is_overload: bool) -> None:
+        """Leave the place of a refused call that was sent before the last cut empty: the others are those taken."""
+        trial.before.note(refused=True)
+        if is_overload or self._refused_at is None:
+            return
+        trial.empty += 1.0 - self.noise
+        taken = max(1, trial.level - 1 - int(trial.empty))
+        self._refused_at = max(2, min(self._refused_at, taken + 1))
+        self.value = min(self.value, taken)
+
+    def _judge(self, trial: Trial) -> None:
+        """Decide whether the cut has lowered the share of refusals, has not, or did not go far enough."""
+        seen = self._seen
+        if trial.has_helped(seen, self.noise):
+            self._trial, self._good = None, self.value
+            self._noise.learn(seen, anew=trial.doubted > 0)
+            self._noise.calm()
+            if trial.doubted:
+                self._doubt_s = _FIRST_DOUBT_S
+        elif seen.refused == seen.calls or not trial.has_not_helped(seen, self.noise, out=self._out):
+            return
+        elif seen.share > (1.0 + trial.before.share) / 2 and self.value > 1:
+            trial.before, trial.empty, trial.level = seen, 0.0, self.value
+            self._refused_at = self.value
+            self._begin(int(self.value * _SHRINK))
+        else:
+            self._undo(trial)
+
+    def _undo(self, trial: Trial) -> None:
+        """Go back to where the cut began: it has lowered nothing."""
+        self._noise.learn(trial.before, self._seen, anew=True)
+        self._trial, self._refused_at = None, None
+        self._good = max(self.value, trial.origin)
+        self._cool_down_s = _FIRST_COOL_DOWN_S
+        if trial.doubted:
+            self._doubt_s = min(_LONGEST_DOUBT_S, self._doubt_s * 2)
+        self._doubt_after = self._clock() + self._doubt_s
+        self._begin(self._good)
+
+    def _cool_down(self, refused_at: int, cost: int) -> None:
+        """Wait before that level is tried again: longer each time that it is refused, and for each refusal it cost."""
+        is_same = self._failed_at / 2 <= refused_at <= self._failed_at + max(2, refused_at // _FINE)
+        self._cool_down_s = min(_LONGEST_COOL_DOWN_S, self._cool_down_s * 2) if is_same else _FIRST_COOL_DOWN_S
+        self._try_after = self._clock() + self._cool_down_s
+        self._failed_at = refused_at
+        self._taken = -_CALLS_A_REFUSAL * max(0, min(cost, refused_at) - 1)
+
+    def _begin(self, level: int) -> None:
+        """Begin an epoch: calls sent before say nothing of the new level."""
+        self.value = max(1, min(self._most, level))
+        self._epoch += 1
+        self._sent, self._credit, self._seen = 0, 0, Tally()
+        self._noise.calm()

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import evalkit
 from evalkit.cache_schema import open_cache
 from evalkit.codec import decode_prediction, encode_json, encode_messages, encode_prediction
 from evalkit.digest import digest_text
+from evalkit.environment import describe_versions
 from evalkit.errors import StoreError
 from evalkit.protocols import Model
 from evalkit.records import CallKey, Json, Prediction, PredictionOutcome, Request
 
-__all__ = ["KEPT", "Cached", "SharedCache", "cache_path"]
+__all__ = ["KEPT", "Cached", "SharedCache", "cache_path", "read_answer"]
 
 KEPT = frozenset({PredictionOutcome.OK, PredictionOutcome.TRUNCATED})
 """Outcomes that a later run may take for its own: the model's own words. A refusal or a failure is asked again."""
@@ -37,6 +37,15 @@ def cache_path(env: Mapping[str, str], base: Path) -> Path:
     """Return where the shared cache is: below `$EVALKIT_HOME`, else below `.evalkit` in `base`."""
     home = env.get("EVALKIT_HOME")
     return (Path(home).expanduser() if home else base / ".evalkit") / "cache.sqlite"
+
+
+def read_answer(text: str) -> Prediction | None:
+    """Return a kept answer, marked as the cache's; None when it cannot be read or should not have been kept."""
+    try:
+        found = decode_prediction(text)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return dataclasses.replace(found, from_cache=True) if found.outcome in KEPT else None
 
 
 class SharedCache:
@@ -69,13 +78,10 @@ class SharedCache:
             return None
         try:
             row = self._db.execute(_FIND, (key.request, key.sample_id, key.trial, key.slot)).fetchone()
-            found = None if row is None else decode_prediction(row[0])
         except sqlite3.Error as error:
             self._give_up(error)
             return None
-        except (ValueError, KeyError, TypeError):
-            return None
-        return None if found is None or found.outcome not in KEPT else dataclasses.replace(found, from_cache=True)
+        return None if row is None else read_answer(row[0])
 
     def put(self, request: Request, url: str, prediction: Prediction) -> None:
         """Queue an answer in place of an older one to the same call; one that is not KEPT is passed over."""
@@ -85,7 +91,7 @@ class SharedCache:
         row = (
             *(key.request, key.sample_id, key.trial, key.slot),
             *(url, request.model, encode_json(request.params), digest_text(messages)),
-            *(encode_prediction(prediction), prediction.timing.started_at or time.time(), evalkit.__version__, messages),
+            *(encode_prediction(prediction), prediction.timing.started_at or time.time(), messages),
         )
         with self._waiting:
             self._queue.append(row)
@@ -108,10 +114,11 @@ class SharedCache:
 
     def _write_on(self) -> None:
         try:
+            version = describe_versions().get("evalkit", "")
             with contextlib.closing(open_cache(self.path)) as db:
                 while rows := self._next_rows():
-                    _write(db, rows)
-        except (OSError, sqlite3.Error, StoreError) as error:
+                    _write(db, rows, version)
+        except (OSError, ValueError, sqlite3.Error, StoreError) as error:
             self._give_up(error)
 
     def _next_rows(self) -> Sequence[tuple[Json, ...]]:
@@ -126,15 +133,15 @@ class SharedCache:
         """Keep the first problem alone: the run goes on without the cache."""
         with self._waiting:
             self._queue.clear()
-            advice = "`evalkit cache clear` makes it anew, EVALKIT_HOME moves it"
-            self.problem = self.problem or f"the shared cache {self.path} cannot be used ({error}): {advice}"
+            advice = "the run did without it; `evalkit cache clear` removes it, EVALKIT_HOME moves it"
+            self.problem = self.problem or f"the shared cache {self.path} cannot be used ({error}); {advice}"
 
 
-def _write(db: sqlite3.Connection, rows: Sequence[tuple[Json, ...]]) -> None:
+def _write(db: sqlite3.Connection, rows: Sequence[tuple[Json, ...]], version: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         db.executemany(_PUT_QUESTION, [(row[7], row[-1]) for row in rows])
-        db.executemany(_PUT_ANSWER, [row[:-1] for row in rows])
+        db.executemany(_PUT_ANSWER, [(*row[:-1], version) for row in rows])
         db.execute("COMMIT")
     except sqlite3.Error:
         with contextlib.suppress(sqlite3.Error):
@@ -150,7 +157,7 @@ class Cached:
 
     __slots__ = ("_cache", "_model", "_refresh", "_url")
 
-    def __init__(self, model: Model, cache: SharedCache, *, url: str = "", refresh: bool = False) -> None:
+    def __init__(self, model: Model, cache: SharedCache, *, url: str, refresh: bool = False) -> None:
         """Keep answers beside the `url` they came from, which says later why a call is not found."""
         self._model, self._cache, self._url, self._refresh = model, cache, url, refresh
 

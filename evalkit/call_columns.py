@@ -46,7 +46,7 @@ class CallColumns:
         self._is_billed[row] = is_answered or (outcome in _SERVED and _is_served(prediction))
         prompt, completion = count_tokens(usage)
         total = None if usage is None else usage.total_tokens
-        if total is None and prompt is not None and completion is not None:
+        if prompt is not None and completion is not None:
             total = prompt + completion
         self._prompt[row] = _UNKNOWN if prompt is None else prompt
         self._completion[row] = _UNKNOWN if completion is None else completion

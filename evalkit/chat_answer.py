@@ -14,6 +14,8 @@ _UNNAMED_ERROR = 500
 """Status that an error inside a 200 stands for when it names none."""
 _decode = json.JSONDecoder(parse_constant=lambda _: None).decode
 
+_MOST_TOKENS = 10**9
+
 
 def read_json(raw: bytes | str) -> Json:
     """Return decoded JSON, NaN and infinities as None.
@@ -124,7 +126,8 @@ def _usage(raw: Json) -> Usage | None:
 
 
 def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a number of tokens that can be true, else None: it counts as not told."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
 
 
 def _string(value: Json) -> str | None:

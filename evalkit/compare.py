@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from evalkit.compare_slices import compare_slices
 from evalkit.comparison import Comparison, EvaluationComparison, Flip, MetricComparison, SampleCounts, Side
@@ -15,12 +16,16 @@ from evalkit.stats.pairing import ItemScores, pair_items
 from evalkit.stats.power import smallest_detectable
 from evalkit.stored_items import MetricItems
 
-__all__ = ["MIN_OVERLAP", "adjust_family", "compare", "pair_samples"]
+__all__ = ["MEASURED_DIFFERENTLY", "MIN_OVERLAP", "SamplePairs", "adjust_family", "compare", "pair_samples"]
 
 MIN_OVERLAP = 0.9
 """The part of all samples of either side that must pair."""
 
+MEASURED_DIFFERENTLY = "it was measured differently"
+"""How the reason begins why metrics of unequal measure are refused."""
+
 _POWER = 0.8
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,17 @@ def adjust_family(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def pair_samples(first: MetricItems, second: MetricItems) -> SamplePairs:
-    """Pair the samples of two sides by id and content; what has the id in common but another content has changed."""
+    """Pair the samples of two sides by id and content; what has the id in common but another content has changed.
+
+    Raises:
+        ValueError: an id stands twice on one side, and the sides are not the same samples in the same order.
+    """
     size = len(first.ids)
     if first.ids == second.ids and first.digests == second.digests:
         return SamplePairs(range(size), range(size), SampleCounts(size, 0, 0, 0))
     places = {sample_id: place for place, sample_id in enumerate(second.ids)}
+    if len(places) != len(second.ids) or len(set(first.ids)) != size:
+        raise ValueError("samples pair by id, and an id stands twice on one side")
     both = [(place, places[name]) for place, name in enumerate(first.ids) if name in places]
     equal = [pair for pair in both if first.digests[pair[0]] == second.digests[pair[1]]]
     counts = SampleCounts(len(equal), len(both) - len(equal), len(second.ids) - len(both), size - len(both))
@@ -103,7 +114,7 @@ def _compare_evaluation(
     metrics: list[MetricComparison] = []
     for left, right in common:
         if parts := differing_parts(left.measure, right.measure):
-            refused[left.name] = f"it was measured differently: {'; '.join(parts)}"
+            refused[left.name] = f"{MEASURED_DIFFERENTLY}: {'; '.join(parts)}"
         elif pairs.counts.share < min_overlap or not pairs.counts.paired:
             refused[left.name] = _too_few(pairs.counts, min_overlap)
         else:
@@ -163,7 +174,7 @@ def _paired_scores(left: MetricItems, right: MetricItems, pairs: SamplePairs) ->
     )
 
 
-def _pick[T](values: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+def _pick(values: Sequence[_T], places: Sequence[int]) -> Sequence[_T]:
     return values if isinstance(places, range) else [values[place] for place in places]
 
 
@@ -192,7 +203,9 @@ def _flips(first: ItemScores, second: ItemScores) -> tuple[tuple[Flip, ...], tup
 
 def _bounds(first: Sequence[float], second: Sequence[float]) -> tuple[float | None, float | None, tuple[int, int, int]]:
     """Return the difference with every score that only one side lacks at its worst and at its best, and the counts."""
-    low, high, gone = [], [], [0, 0, 0]
+    low: list[float] = []
+    high: list[float] = []
+    gone = [0, 0, 0]
     if not math.isnan(sum(first)) and not math.isnan(sum(second)):
         mean = math.fsum(b - a for a, b in zip(first, second, strict=True)) / len(first)
         return mean, mean, (0, 0, 0)

@@ -7,6 +7,7 @@ from functools import cached_property
 from evalkit.records import Json
 from evalkit.results import CellResult, RunResult
 from evalkit.stats.paired import PairedDifference
+from evalkit.store import RunFolder
 from evalkit.stored_items import MetricItems
 
 __all__ = [
@@ -27,9 +28,15 @@ class Side:
     """One model of one stored run; `name` is what it is called beside the other side."""
 
     name: str
+    folder: RunFolder
     run: RunResult
     model: str
     items: Sequence[MetricItems] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """The side in a few words: its letter, its model, its run."""
+        return f"{self.name}: {self.model}, run {self.run.run_id}"
 
     @cached_property
     def cells(self) -> Mapping[str, CellResult]:
@@ -128,9 +135,11 @@ class MetricComparison:
 
     @property
     def verdict(self) -> str:
-        """better, worse, or unclear: what the interval says of the second side, the metric's direction heeded."""
-        lower, upper = self.paired.lower, self.paired.upper
+        """better, worse, or unclear: what interval and adjusted p-value together say of the second side."""
+        lower, upper, adjusted = self.paired.lower, self.paired.upper, self.p_adjusted
         if lower is None or upper is None or lower <= 0.0 <= upper:
+            return "unclear"
+        if adjusted is not None and adjusted >= 1 - self.paired.confidence:
             return "unclear"
         return "better" if (lower > 0.0) == self.higher_is_better else "worse"
 

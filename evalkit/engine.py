@@ -47,6 +47,7 @@ class CellProgress:
     expected: int
     done: int = 0
     failed: int = 0
+    not_run: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Progress:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     from_journal: int = 0
+    from_cache: int = 0
+    oldest_cached: float | None = None
 
     @property
     def done(self) -> int:
@@ -178,10 +181,17 @@ class Engine:
         self._journal.put_result(result, item.position)
         self._on_result(item.cell, item.position, result)
         cell, usage = self.progress.cells[item.cell.key], result.prediction.usage
+        if result.prediction.outcome is PredictionOutcome.NOT_RUN:
+            cell.not_run += 1
+            return
         cell.done += 1
         cell.failed += result.prediction.outcome in NOT_ANSWERED
         self.progress.from_journal += result.prediction.from_journal
-        if usage is not None and not result.prediction.from_journal:
+        if result.prediction.from_cache:
+            answered_at, oldest = result.prediction.timing.started_at, self.progress.oldest_cached
+            self.progress.from_cache += 1
+            self.progress.oldest_cached = answered_at if oldest is None else min(oldest, answered_at)
+        elif usage is not None and not result.prediction.from_journal:
             self.progress.prompt_tokens += usage.prompt_tokens or 0
             self.progress.completion_tokens += usage.completion_tokens or 0
 

@@ -25,6 +25,7 @@ __all__ = [
     "ProviderError",
     "PublishError",
     "StoreError",
+    "most_pressing",
 ]
 
 
@@ -40,6 +41,24 @@ class ExitCode(IntEnum):
     ACCESS = 6
     BUG = 70
     INTERRUPTED = 130
+
+
+_MOST_PRESSING_FIRST = (
+    ExitCode.BUG,
+    ExitCode.USAGE,
+    ExitCode.ACCESS,
+    ExitCode.INTERRUPTED,
+    ExitCode.GATE_FAILED,
+    ExitCode.INCOMPLETE,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.PUBLISH_FAILED,
+    ExitCode.DONE,
+)
+
+
+def most_pressing(*codes: ExitCode) -> ExitCode:
+    """Return the code to end with when several apply."""
+    return min(codes, key=_MOST_PRESSING_FIRST.index)
 
 
 class EvalkitError(Exception):

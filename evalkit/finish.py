@@ -88,6 +88,7 @@ def describe_calls(
     `from_journal` were answered by an earlier try, `shared` by another evaluation's equal call; a continued run does
     not tell the two apart.
     """
+    oldest = progress.oldest_cached
     with folder.reader() as reader:
         by_status = reader.attempts_by_status()
         spending = total_spending(reader.accounts(), prices.of_call)
@@ -96,6 +97,8 @@ def describe_calls(
         "attempts": sum(by_status.values()),
         "from_journal": progress.from_journal if continued else 0,
         "shared": 0 if continued else progress.from_journal,
+        "from_cache": progress.from_cache,
+        "oldest_cached": None if oldest is None else datetime.fromtimestamp(oldest, UTC).isoformat(timespec="seconds"),
         "by_status": by_status,
         "peak_in_flight": max((throttle.peak_in_flight for throttle in _throttles(lanes).values()), default=0),
         **spending.describe(),

@@ -12,7 +12,16 @@ from evalkit.errors import StoreError
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
 
-__all__ = ["RESUME_WITHIN", "find_run", "find_unfinished", "has_ended", "lock_folder", "new_run_folder", "run_folders"]
+__all__ = [
+    "RESUME_WITHIN",
+    "find_run",
+    "find_running",
+    "find_unfinished",
+    "has_ended",
+    "lock_folder",
+    "new_run_folder",
+    "run_folders",
+]
 
 _FILES = {"html": "report.html", "markdown": "summary.md", "parquet": "samples.parquet"}
 RESUME_WITHIN = timedelta(hours=24)
@@ -50,6 +59,17 @@ def find_unfinished(reports: Path, name: str, plan_digest: str, part: tuple[int,
         if has_ended(folder, run) or datetime.fromisoformat(run.started_at) < oldest:
             return None
         return None if _is_locked(folder) else folder
+    return None
+
+
+def find_running(reports: Path, name: str, plan_digest: str, part: tuple[int, int] | None) -> RunFolder | None:
+    """Return the newest run of exactly this plan that another process is writing now; else None."""
+    shard = None if part is None else [part[0] + 1, part[1]]
+    for folder in run_folders(reports, name):
+        if _is_locked(folder):
+            run = folder.load()
+            if run.plan_digest == plan_digest and run.plan.get("shard") == shard:
+                return folder
     return None
 
 

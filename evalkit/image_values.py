@@ -135,7 +135,10 @@ def _inside(text: str, folder: Path) -> Path:
     """Return the file that a row names: relative to its data, and never outside of that unless it is absolute."""
     path = Path(text)
     if not path.is_absolute():
-        path = (folder / path).resolve()
+        try:
+            path = (folder / path).resolve()
+        except (OSError, RuntimeError):
+            raise DatasetError(f"cannot be followed: {text} is a link that leads back to itself") from None
         if not path.is_relative_to(folder.resolve()):
             raise DatasetError(f"lies outside {folder.absolute()}; write an absolute path if it is meant")
     if not path.is_file():

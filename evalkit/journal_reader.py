@@ -88,6 +88,18 @@ class JournalReader:
         rows = self._db.execute(self._COLUMNS + f"WHERE r.cell = ? {one}ORDER BY r.position, r.trial", values)
         return (_stored(row) for row in rows)
 
+    def samples_of(self, dataset: str, sample_ids: Sequence[str]) -> list[Sample]:
+        """Return those samples of a dataset, in its order."""
+        marks = ", ".join("?" * len(sample_ids))
+        query = f"SELECT content FROM samples WHERE dataset = ? AND sample_id IN ({marks}) ORDER BY position"  # noqa: S608  marks
+        return [decode_sample(content) for (content,) in self._db.execute(query, (dataset, *sample_ids))]
+
+    def results_of(self, cell: str, sample_ids: Sequence[str]) -> list[StoredResult]:
+        """Return a cell's results of those samples, by sample, then trial."""
+        marks = ", ".join("?" * len(sample_ids))
+        chosen = f"WHERE r.cell = ? AND r.sample_id IN ({marks}) ORDER BY r.position, r.trial"
+        return [_stored(row) for row in self._db.execute(self._COLUMNS + chosen, (cell, *sample_ids))]
+
     def sample_columns(self, dataset: str) -> list[tuple[str, str, str | None]]:
         """Return each sample's id, content digest, and [group, slices] as JSON, None where it has neither."""
         return self._db.execute(_SAMPLE_COLUMNS, (dataset,)).fetchall()
@@ -104,6 +116,10 @@ class JournalReader:
         found: tuple[str | None, ...] = self._db.execute(query, (*values, cell)).fetchone()
         rows, *scorings = ([] if text is None else text.split("\n") for text in found)
         return StoredColumns(array("q", map(int, rows)), dict(zip(scorers, scorings, strict=True)))
+
+    def token_columns(self, cell: str) -> list[tuple[int, int | None, int | None]]:
+        """Return each result's position, and its prompt's and answer's tokens: None unknown, 0 where none are paid."""
+        return self._db.execute(_USAGE_COLUMNS, (cell,)).fetchall()
 
     def results_after(self, rowid: int, *, limit: int = 1000) -> list[tuple[int, StoredResult]]:
         """Return at most `limit` results written after `rowid`, oldest first, of any cell."""
@@ -135,6 +151,15 @@ _SAMPLE_COLUMNS = """
 SELECT sample_id, json_extract(content, '$.digest'),
   nullif(json_extract(content, '$.group', '$.slices'), '[null,null]')
 FROM samples WHERE dataset = ? ORDER BY position
+"""
+_USAGE_COLUMNS = """
+SELECT position, CASE WHEN is_free THEN 0 ELSE json_extract(usage, '$[0]') END,
+  CASE WHEN is_free THEN 0 ELSE json_extract(usage, '$[1]') END
+FROM (SELECT r.position, json_extract(c.prediction, '$.usage') AS usage,
+    r.outcome IN ('rejected', 'too_long', 'infra_error', 'not_run') OR (r.outcome IN ('refused', 'filtered')
+      AND coalesce(json_extract(c.prediction, '$.failure[2]'), 0) >= 400) AS is_free
+  FROM results r LEFT JOIN calls c
+  ON c.request = r.request AND c.sample_id = r.sample_id AND c.trial = r.trial AND c.slot = r.slot WHERE r.cell = ?)
 """
 _IN_SQL = "group_concat(outcome || json_extract(scores, ?, ?), char(10))"
 _IN_PYTHON = "group_concat(outcome || scoring(scores, ?), char(10))"

@@ -1,15 +1,16 @@
 """Opens a plan's providers, each behind its call stack, and lets the plan's cells queue for them.
 
-A stack is Journaled(Retrying(Throttled(Budgeted(Attempted(model))))): each layer speaks Model.
+A stack is Journaled(Cached?(Retrying(Throttled(Budgeted(Attempted(model)))))): each layer speaks Model.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from evalkit.budget import Budget, Budgeted
+from evalkit.cache import Cached, SharedCache
 from evalkit.config.schema import ThrottleSpec
 from evalkit.engine import Lane
 from evalkit.halts import Halt, Halts
@@ -43,6 +44,7 @@ class Session:
     budget: Budget
     stop: Stop
     halts: Halts
+    cache: SharedCache | None = None
 
 
 async def open_lanes(session: Session, opened: AsyncExitStack) -> dict[str, Lane]:
@@ -83,7 +85,8 @@ class _Opener:
         """Yield the lane of a provider's cells, and one for each of its models that has a throttle of its own."""
         journal, retry = self._session.journal, self._plan.provider_specs[name].retry or self._plan.config.retry
         throttle = self._shared_throttle(name)
-        sent = Throttled(self._paid(name, model, cells), throttle, self._tokens)
+        gone: dict[str, Failure] = {}
+        sent = Throttled(_Known(self._paid(name, model, cells, gone), gone), throttle, self._tokens)
         capped: dict[str, list[Cell]] = {}
         for cell in cells:
             capped.setdefault("" if cell.model.throttle is None else cell.model.label, []).append(cell)
@@ -91,15 +94,21 @@ class _Opener:
             cap = self._cap(queue[0].model.throttle)
             paced = sent if cap is None else Throttled(sent, cap, self._tokens)
             retrying = Retrying(paced, retry, is_stopped=lambda: bool(self._stop), sleep=self._stop.sleep)
-            stack = Journaled(retrying, journal, self._asked)
+            stack = Journaled(self._cached(name, retrying), journal, self._asked)
             yield f"{name}: {label}" if label else name, Lane(tuple(queue), throttle, stack, cap)
+
+    def _cached(self, name: str, model: Model) -> Model:
+        """Return a model that may answer from the shared cache, where the run has one."""
+        cache, url = self._session.cache, self._plan.providers[name].url
+        refresh = self._plan.config.run.cache == "refresh"
+        return model if cache is None else Cached(model, cache, url=url, refresh=refresh)
 
     async def share_limits(self, opened: AsyncExitStack) -> None:
         """Share the limits of endpoints with other processes of this user, for as long as `opened` is."""
         for lease, throttle in self._leases.items():
             await opened.enter_async_context(share_limit(throttle, name=lease, folder=lease_folder()))
 
-    def _paid(self, name: str, model: Model, cells: Sequence[Cell]) -> Budgeted:
+    def _paid(self, name: str, model: Model, cells: Sequence[Cell], gone: dict[str, Failure]) -> Budgeted:
         """Return the part of the stack that sends a request: paid for, written down, and under a deadline."""
         session, spec = self._session, self._plan.provider_specs[name]
         timeout: float | None = spec.timeout or getattr(self._plan.providers[name], "timeout", None)
@@ -107,11 +116,22 @@ class _Opener:
             model,
             session.journal,
             deadline_s=timeout or _DEFAULT_DEADLINE_S,
-            heed=partial(_heed, self._stop, session.halts, cells),
+            heed=partial(self._heed, cells, gone),
             provider=name,
             guess=session.budget.estimator.estimate,
         )
         return Budgeted(attempted, session.budget, provider=name)
+
+    def _heed(self, cells: Sequence[Cell], gone: dict[str, Failure], request: Request, failure: Failure) -> None:
+        """Stop the run for what no other call can get around, and a model's cells for what only they meet."""
+        if failure.kind is FailureKind.ACCESS:
+            self._stop.request(StopReason.ACCESS, failure.message)
+        elif failure.kind is FailureKind.QUOTA:
+            self._stop.request(StopReason.QUOTA, failure.message)
+        elif failure.kind is FailureKind.UNKNOWN_MODEL:
+            gone[request.model] = Failure(FailureKind.NOT_RUN, failure.message)
+            meant = [cell.key for cell in cells if cell.model.id == request.model]
+            self._session.halts.give_up(meant, Halt(failure.message, is_access=True))
 
     def _tokens(self, request: Request) -> int:
         return self._session.budget.estimator.estimate(request).total
@@ -161,20 +181,23 @@ def _least(values: Iterable[float | None]) -> float | None:
     return min((value for value in values if value is not None), default=None)
 
 
-def _heed(stop: Stop, halts: Halts, cells: Sequence[Cell], request: Request, failure: Failure) -> None:
-    """Stop the run for what no other call can get around, and a model's cells for what only they meet."""
-    if failure.kind is FailureKind.ACCESS:
-        stop.request(StopReason.ACCESS, failure.message)
-    elif failure.kind is FailureKind.QUOTA:
-        stop.request(StopReason.QUOTA, failure.message)
-    elif failure.kind is FailureKind.UNKNOWN_MODEL:
-        meant = [cell.key for cell in cells if cell.model.id == request.model]
-        halts.give_up(meant, Halt(failure.message, is_access=True))
-
-
 def offline_lanes(plan: Plan, journal: Journal) -> dict[str, Lane]:
     """Return one lane that answers from the journal alone."""
     return {"journal": Lane(plan.cells, Throttle(1), Journaled(_Offline(journal), journal, {}))}
+
+
+class _Known:
+    """A Model that asks nothing more of a model that the endpoint has said it does not know."""
+
+    __slots__ = ("_gone", "_model")
+
+    def __init__(self, model: Model, gone: Mapping[str, Failure]) -> None:
+        self._model, self._gone = model, gone
+
+    async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
+        if (failure := self._gone.get(request.model)) is not None:
+            return Prediction(PredictionOutcome.NOT_RUN, failure=failure)
+        return await self._model.predict(request, on_text)
 
 
 class _Offline:

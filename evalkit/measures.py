@@ -25,14 +25,15 @@ def differing_values(first: Mapping[str, Json], second: Mapping[str, Json]) -> l
     """Return the keys whose values differ, with both values in short; a mapping is entered, its keys joined by dots."""
     found: list[tuple[str, str, str]] = []
     for name in dict.fromkeys([*first, *second]):
-        before, after = first.get(name), second.get(name)
+        before: Json = first.get(name)
+        after: Json = second.get(name)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             left, right = cast("Mapping[str, Json]", before), cast("Mapping[str, Json]", after)
-            found += [(f"{name}.{inner}", *values) for inner, *values in differing_values(left, right)]
-        elif canonical_json(before) != canonical_json(after):
-            found.append(
-                (name, as_text(before, is_digest="source" in name), as_text(after, is_digest="source" in name))
-            )
+            inner = differing_values(left, right)
+            found += [(f"{name}.{below}", was, now) for below, was, now in inner]
+        elif canonical_json(cast("Json", before)) != canonical_json(after):
+            is_digest = "source" in name
+            found.append((name, as_text(before, is_digest=is_digest), as_text(after, is_digest=is_digest)))
     return found
 
 

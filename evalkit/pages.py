@@ -21,7 +21,7 @@ class PageMaker:
     @classmethod
     async def start(cls, folder: RunFolder, wanted: ReportSpec) -> "PageMaker":
         """Start the process, unless no file is wanted. Ctrl-C misses it; it ends when this process does."""
-        if not (wanted.html or wanted.markdown or wanted.parquet):
+        if not (wanted.html or wanted.markdown or wanted.parquet or wanted.csv or wanted.junit):
             return cls(folder, None)
         command = (sys.executable, "-m", "evalkit", "report", str(folder.path), "--when-told")
         process = await asyncio.create_subprocess_exec(

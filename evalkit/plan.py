@@ -213,9 +213,16 @@ class Plan:
 
 
 def make_plan(
-    config: Config, datasets: Mapping[str, Dataset], *, base_dir: Path = Path(), profile: str | None = None
+    config: Config,
+    datasets: Mapping[str, Dataset],
+    *,
+    base_dir: Path = Path(),
+    profile: str | None = None,
+    providers: Mapping[str, Provider] | None = None,
 ) -> Plan:
     """Return the cells of a checked config, models x evaluations, over loaded datasets.
+
+    `providers` stand in for those that the config describes.
 
     Raises:
         ConfigError: a plugin's options do not fit, or a prompt does not compile.
@@ -229,7 +236,8 @@ def make_plan(
     }
     named = sorted({model.provider for model in config.models})
     specs = {name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in named}
-    providers = {name: build_provider(name, spec, base_dir) for name, spec in specs.items()}
+    if providers is None:
+        providers = {name: build_provider(name, spec, base_dir) for name, spec in specs.items()}
     cells = tuple(
         _cell(config, evaluation, model, datasets=datasets, scorers=scorers, provider=providers[model.provider])
         for evaluation in config.evaluations

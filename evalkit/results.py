@@ -72,8 +72,8 @@ class CellResult:
 class RunResult:
     """One run, field for field as run.json.
 
-    `pairs` and `tie` are the leaderboard's paired differences and its tie; `stopped` says why the run, or some of its
-    cells, ended early.
+    `pairs` and `tie` are the leaderboard's paired differences and its tie, `references` the means of answers that no
+    model gave; `stopped` says why the run, or some of its cells, ended early.
     """
 
     run_id: str
@@ -98,6 +98,7 @@ class RunResult:
     leaderboard: tuple[Mapping[str, Json], ...] = ()
     pairs: tuple[Mapping[str, Json], ...] = ()
     tie: Mapping[str, Json] | None = None
+    references: tuple[Mapping[str, Json], ...] = ()
     calls: Mapping[str, Json] = field(default_factory=dict[str, Json])
     throttle: Mapping[str, Json] = field(default_factory=dict[str, Json])
     gate: Mapping[str, Json] | None = None

@@ -2,29 +2,34 @@
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from evalkit.budget import Budget
+from evalkit.cache import SharedCache, cache_path
 from evalkit.dataset import Dataset
 from evalkit.engine import Engine, Lane, Progress
 from evalkit.environment import describe_git, describe_machine, describe_versions
-from evalkit.errors import ExitCode
+from evalkit.errors import ExitCode, most_pressing
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
 from evalkit.garbage import rare_collections
+from evalkit.gate_run import RunGate
 from evalkit.halts import Halts
 from evalkit.image_store import ImageStore
 from evalkit.interrupts import Interrupts, catch_interrupts
 from evalkit.journal import Journal, settle_journal
+from evalkit.judging import Judgement, judge_run
 from evalkit.lanes import Session, offline_lanes, open_lanes
 from evalkit.pages import PageMaker
 from evalkit.plan import Plan
 from evalkit.prices import check_budget, price_plan
 from evalkit.publishing import Publisher
 from evalkit.records import Json
+from evalkit.reference_rows import score_references
 from evalkit.results import RunResult
 from evalkit.scoring import aclose_scorers
 from evalkit.stop import Stop, StopReason
@@ -56,11 +61,19 @@ class RunEnd:
 
 
 async def run_plan(
-    plan: Plan, folder: RunFolder, *, weave: WeaveTarget, watch: Watch | None = None, offline: bool = False
+    plan: Plan,
+    folder: RunFolder,
+    *,
+    weave: WeaveTarget,
+    watch: Watch | None = None,
+    offline: bool = False,
+    parent_run: str | None = None,
+    gate: RunGate | None = None,
 ) -> RunEnd:
     """Answer, score, aggregate, report and publish a plan into `folder`, continuing what is already there.
 
     `offline` makes no call: what the folder's journal does not answer is not run (merged shards end here).
+    `parent_run` is the run whose answers are scored again, `gate` what the run is held to once it is stored.
 
     Raises:
         AccessError: a key or project is missing; nothing was sent.
@@ -71,12 +84,12 @@ async def run_plan(
     if not offline:
         check_budget(plan)
     with lock_folder(folder), catch_interrupts() as interrupts:
-        run, continued = _begin(plan, folder, weave)
+        run, continued = _begin(plan, folder, weave, parent_run)
         conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline)
-        return await conductor.conduct(watch, offline=offline)
+        return await conductor.conduct(watch, offline=offline, gate=gate)
 
 
-def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult, bool]:
+def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget, parent_run: str | None) -> tuple[RunResult, bool]:
     """Write run.json as it is before the first call; keep the start of an earlier try."""
     continued = folder.run_json.is_file()
     before = folder.load() if continued else None
@@ -90,6 +103,7 @@ def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult
         ended_at=None,
         plan_digest=plan.digest,
         profile=plan.profile,
+        parent_run=parent_run if before is None else before.parent_run,
         primary=plan.primary,
         versions=describe_versions(),
         git=describe_git(plan.base_dir),
@@ -97,13 +111,21 @@ def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget) -> tuple[RunResult
         seed=config.run.seed,
         datasets={name: _describe_dataset(dataset) for name, dataset in plan.datasets.items()},
         cells=(),
-        config=config.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        config=_without_headers(config.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
         plan={**plan.describe(), "weave": target},
         calls={} if before is None else before.calls,
         throttle={} if before is None else before.throttle,
     )
     folder.save(run)
     return run, continued
+
+
+def _without_headers(config: dict[str, Json]) -> dict[str, Json]:
+    """Return the config without the values of headers, which may be keys of a gateway."""
+    for provider in config.get("providers", {}).values():
+        if "headers" in provider:
+            provider["headers"] = dict.fromkeys(provider["headers"], "[hidden]")
+    return config
 
 
 def _describe_dataset(dataset: Dataset) -> dict[str, Json]:
@@ -124,7 +146,7 @@ class _Conductor:
         self.prices = price_plan(plan)
         self.tallies = open_tallies(plan, self.prices)
 
-    async def conduct(self, watch: Watch | None, *, offline: bool) -> RunEnd:
+    async def conduct(self, watch: Watch | None, *, offline: bool, gate: RunGate | None) -> RunEnd:
         """Run the engine while the publisher follows, then make every file."""
         with Journal(self.folder.journal) as journal:
             journal.forget_results()
@@ -143,9 +165,12 @@ class _Conductor:
             run, messages = finish_run(
                 self.plan, dataclasses.replace(self.run, **counted), self.tallies, stop=self.stop, halts=self.halts
             )
+            run = dataclasses.replace(run, references=await score_references(self.plan))
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
         self.folder.save(run)
+        judged = Judgement(run) if gate is None else await asyncio.to_thread(judge_run, gate, self.folder, run)
+        run, messages = judged.run, (*messages, *judged.messages)
         finishing = asyncio.create_task(self._finish(run, publisher, pages))
         try:
             with self.interrupts.heed(finishing.cancel):
@@ -155,8 +180,9 @@ class _Conductor:
             if publisher is not None:
                 await publisher.stop()
             later = "interrupted while publishing and reporting; every answer is saved; run the same command again"
-            return RunEnd(self.folder, run, ExitCode.INTERRUPTED, (*messages, later))
-        exit_code = _exit_code(run, self.stop, self.halts) if broken is None else ExitCode.BUG
+            return RunEnd(self.folder, run, most_pressing(ExitCode.INTERRUPTED, judged.exit_code), (*messages, later))
+        bug = ExitCode.DONE if broken is None else ExitCode.BUG
+        exit_code = most_pressing(bug, _exit_code(run, self.stop, self.halts), judged.exit_code)
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
 
     async def _finish(
@@ -184,10 +210,11 @@ class _Conductor:
     async def _answer(self, journal: Journal, watch: Watch | None, *, offline: bool) -> dict[str, Json]:
         async with AsyncExitStack() as opened:
             budget = self._open_budget(opened)
+            cache = None if offline else self._open_cache(opened)
             if offline:
                 lanes = offline_lanes(self.plan, journal)
             else:
-                session = Session(self.plan, self.folder, journal, budget, self.stop, self.halts)
+                session = Session(self.plan, self.folder, journal, budget, self.stop, self.halts, cache)
                 lanes = await open_lanes(session, opened)
             opened.push_async_callback(aclose_scorers, tuple(self.plan.scorers.values()))
             engine = self._engine(journal, lanes)
@@ -201,7 +228,18 @@ class _Conductor:
                 except asyncio.CancelledError:
                     engine.give_up()
             journal.flush()
-            return self._count(engine.progress, {} if offline else lanes)
+            counted = self._count(engine.progress, {} if offline else lanes)
+            if cache is not None:
+                cache.close()
+                counted["calls"]["cache_problem"] = cache.problem
+            return counted
+
+    def _open_cache(self, opened: AsyncExitStack) -> SharedCache | None:
+        """Return the cache beside the `reports/` that holds the run, unless every answer is to be this run's own."""
+        if self.plan.config.run.cache == "run":
+            return None
+        above = self.folder.path.resolve().parents
+        return opened.enter_context(SharedCache(cache_path(os.environ, above[min(2, len(above) - 1)])))
 
     def _open_budget(self, opened: AsyncExitStack) -> Budget:
         """Return the run's budget with what its earlier tries have spent."""

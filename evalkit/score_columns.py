@@ -123,6 +123,11 @@ class ScoreColumn:
         """How each row's scoring ended, as places in ScoreOutcome."""
         return bytes(self._outcomes)
 
+    @property
+    def rows(self) -> Sequence[float]:
+        """Each row's score, NaN where `on_error` excludes."""
+        return self._kept
+
     def outcomes(self) -> dict[str, int]:
         """Return how many scorings ended in each way."""
         return {outcome.value: self._outcomes.count(code) for outcome, code in _CODES.items()}

@@ -29,7 +29,8 @@ def _changes(first: Side, second: Side, evaluation: str) -> list[tuple[str, str,
     mine, theirs = first.plan(evaluation), second.plan(evaluation)
     served = (", ".join(cell.served_models) for cell in (left, right))
     texts = {
-        "model": (left.treatment["model"], right.treatment["model"]),
+        "model": (left.model_id, right.model_id),
+        "endpoint": (mine["url"], theirs["url"]),
         "served model": tuple(served),
         "system": (as_text(mine["system"]), as_text(theirs["system"])),
         "prompt": (as_text(mine["prompt"], is_digest=True), as_text(theirs["prompt"], is_digest=True)),

@@ -17,7 +17,7 @@ from evalkit.score_columns import ScoreColumn, ScoreRules, Scoring, rule_of
 from evalkit.stats.pairing import ItemScores
 from evalkit.store import RunFolder
 
-__all__ = ["MetricItems", "read_items"]
+__all__ = ["MetricItems", "measure_of", "read_items"]
 
 _PREDICTIONS = tuple(PredictionOutcome)
 _PREDICTION_CODES = {outcome: code for code, outcome in enumerate(_PREDICTIONS)}
@@ -31,6 +31,7 @@ class MetricItems:
     `values` are the samples' reduced scores, NaN where excluded; `worst` and `best` have every excluded trial as 0 and
     as 1. `trials` is the number averaged into each value (1 after any reducer but the mean), `repeats` the number
     asked; `predictions` and `scorings` tell how each of them ended, a byte each, at sample x repeats + trial.
+    `rows` are the single trials' scores at those places, NaN where excluded, none where only reduced ones are kept.
     `clusters` are the samples' groups; `within` is the mean variance of single trials within samples. `slices` maps key
     and value to the places of their samples. `measure` is what must be equal for two metrics to be compared.
     """
@@ -50,6 +51,7 @@ class MetricItems:
     repeats: int
     predictions: bytes = field(repr=False)
     scorings: bytes = field(repr=False)
+    rows: Sequence[float] = field(default=(), repr=False)
     clusters: Sequence[Hashable] | None = field(default=None, repr=False)
     within: float | None = None
     slices: Mapping[str, Mapping[str, Sequence[int]]] = field(
@@ -194,10 +196,13 @@ def _read_cell(
                 repeats=repeats,
                 predictions=predictions,
                 scorings=column.endings,
+                rows=column.rows,
                 clusters=items.clusters,
                 within=column.within_variance(),
                 slices=items.slices,
-                measure=_measure(run, cell, scorer, plan),
+                measure=measure_of(
+                    about, cell.measure, reasoning=_reasoning(run, cell.model), on_error=plan["on_error"]
+                ),
                 treatment=cell.treatment,
             )
         )
@@ -228,17 +233,21 @@ def _reducer(name: str) -> str | dict[str, int]:
     return {reducer: int(k)} if colon else reducer
 
 
-def _measure(run: RunResult, cell: CellResult, scorer: str, plan: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what decides how answers become this metric, by name, and its digest; samples are compared one by one."""
-    about = run.plan["scorers"][scorer]
+def measure_of(
+    scorer: Mapping[str, Json], measure: Mapping[str, Json], *, reasoning: Json, on_error: Json
+) -> dict[str, Json]:
+    """Return what decides how answers become a metric, by name, and its digest; samples are compared one by one.
+
+    `scorer` is the scorer as in a run's plan, `measure` that of its cell, `reasoning` the model's.
+    """
     parts: dict[str, Json] = {
-        **about["identity"],
-        "kind": about["kind"],
-        "higher_is_better": about["higher_is_better"],
-        "reasoning": _reasoning(run, cell.model),
-        "reducer": cell.measure["reducer"],
-        "on_error": plan["on_error"],
-        "judge": cell.measure["judge"],
+        **scorer["identity"],
+        "kind": scorer["kind"],
+        "higher_is_better": scorer["higher_is_better"],
+        "reasoning": reasoning,
+        "reducer": measure["reducer"],
+        "on_error": on_error,
+        "judge": measure["judge"],
     }
     return {"digest": digest_json(parts), **parts}
 

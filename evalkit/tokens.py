@@ -61,13 +61,13 @@ def count_tokens(usage: Usage | None) -> tuple[int | None, int | None]:
     """Return the tokens that a call is billed for, prompt and answer, each None where the server did not say.
 
     Cached tokens are part of the prompt's, and reasoning part of the answer's, but for servers that count reasoning
-    beside the answer: their total says so, and what they count beside it is added.
+    beside the answer: what their total holds beyond both is billed as answer.
     """
     if usage is None:
         return None, None
-    prompt, completion, beside = usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens
-    if prompt is not None and completion is not None and beside and usage.total_tokens == prompt + completion + beside:
-        completion += beside
+    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+    if prompt is not None and completion is not None and total is not None:
+        completion = max(completion, total - prompt)
     return prompt, completion
 
 

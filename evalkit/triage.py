@@ -81,7 +81,9 @@ _QUOTA = _words(
     "insufficient_quota|quota_exceeded|exceeded your current quota|billing|spending (?:cap|limit)|out of credits",
     "insufficient (?:credits?|balance|funds)|credits? (?:exhausted|balance)",
 )
-_PER_TIME = _words(r"per[ _-](?:second|minute|hour|day)|\b[rt]p[ms]\b|retry in \d")
+_PER_TIME = _words(r"per[ _-](?:sec(?:ond)?|min(?:ute)?|hour)\b|\b[rt]p[ms]\b|retry in \d")
+_PER_DAY = _words(r"per[ _-](?:day|month)\b|\b[rt]pd\b")
+_CONCURRENCY = _words("concurren")
 _LARGER_THAN_A_MINUTE = _words(r"request too large for \S+.{0,120}tokens per min")
 _PERMANENT = _words(
     "not_supported_error|not[ _]implemented|unsupported|(?:is|are) not supported|does(?: not|n't) support"
@@ -92,6 +94,7 @@ _RULES = (
     _Rule({403, 429}, _words("personal (?:account|entit)"), FailureKind.ACCESS, "personal"),
     _Rule({413, 429}, _LARGER_THAN_A_MINUTE, FailureKind.TOO_LONG),
     _Rule({429}, _PER_TIME, FailureKind.RATE),
+    _Rule({429}, _PER_DAY, FailureKind.QUOTA),
     _Rule({429}, _QUOTA, FailureKind.QUOTA),
     _Rule({429}, _ANY, FailureKind.THROTTLE),
     _Rule({402}, _ANY, FailureKind.QUOTA),
@@ -131,7 +134,7 @@ def triage(
     words = clean_message(server_words(body), secrets) or f"HTTP {status} without a message"
     text = f"{words} {_codes(body)}".lower()
     rule = next((rule for rule in _RULES if status in rule.statuses and rule.words.search(text)), _REJECTED)
-    if rule.kind is FailureKind.THROTTLE and hold_s(headers or {}, now) is not None:
+    if rule.kind is FailureKind.THROTTLE and not _CONCURRENCY.search(text) and hold_s(headers or {}, now) is not None:
         rule = _SPENT
     message = f"{words} ({_ADVICE[rule.advice]})" if rule.advice else words
     return Failure(rule.kind, _shorten(message), status, retry_after_s(headers or {}, now))

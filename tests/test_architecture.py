@@ -17,11 +17,12 @@ PACKAGE = ROOT / "evalkit"
 
 FLOORS = {
     "1 nouns, numbers, text; the shape of the YAML": """
-        errors records results digest normalize environment stop interrupts halts adaptive pacing rate_limits shares process_identity
+        errors records results digest normalize environment stop interrupts halts shares process_identity
+        adaptive refusals pacing rate_limits
         letters patterns reasoning jsontext strictjson shapes located subset targets codec tool_calls
         listed_models model_names
         images image_references content_parts
-        stats/* config/__init__ config/spec config/questions config/schema
+        stats/* config/__init__ config/spec config/questions config/gates config/schema
         scorers/__init__ sources/__init__ providers/__init__ weave_io/__init__ report/__init__ report/sections/__init__
     """,
     "2 seams, and parts that touch one thing": """
@@ -29,6 +30,7 @@ FLOORS = {
         prompt_content image_shelf image_values image_store
         expressions fields rowfiles journal journal_schema journal_reader store folders
         tokens spending
+        cache cache_schema cache_contents cache_difference
         aggregate call_columns score_columns leaderboard
         triage chat_* local_* hub recorded_answers scorer_process scorer_worker model_pages
     """,
@@ -37,12 +39,15 @@ FLOORS = {
         sources/* providers/* scorers/*
         provider_plugins opening
         dataset scoring selftest check plan throttle retry budget prices lease lease_book lease_names journaled merge
-        stored_items comparison compare compare_slices measures sides side_choice
+        cache_explain reference_rows
+        stored_items comparison compare compare_slices measures sides side_choice rescore
+        gate gate_* baseline baseline_*
+        forecast* calibration
         catalog preflight offerings doctor doctor_calls doctor_findings doctor_here doctor_load
     """,
     "4 what is made of stored runs": "weave_io/* report/*",
     "5 the conductor and its hands": """
-        engine lanes finish garbage publishing pages samples_table runner
+        engine lanes finish judging garbage publishing pages samples_table runner rescoring
         live_answer playground tracing
     """,
     "6 the library's face": "__init__",

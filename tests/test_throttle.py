@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.config.schema import RetrySpec
 from evalkit.pacing import pace
 from evalkit.records import Failure, FailureKind, Prediction, PredictionOutcome, Usage
+from evalkit.retry import Retrying
 from evalkit.throttle import Throttle, Throttled
-from tests.simulated_server import refusal
+from tests.simulated_server import SimulatedServer, refusal
 from tests.virtual_time import run_virtual, virtual_now
 
 OK = Prediction(PredictionOutcome.OK, "yes")
@@ -72,10 +74,11 @@ def test_waiters_are_served_in_order_and_a_cancelled_one_loses_no_permit() -> No
         throttle, served = Throttle(1, adaptive=False), list[int]()
 
         async def wait(number: int) -> None:
-            assert await throttle.acquire()
+            permit = await throttle.acquire()
+            assert permit is not None
             served.append(number)
             await asyncio.sleep(1)
-            throttle.release(epoch=0)
+            throttle.release(permit)
 
         tasks = [asyncio.create_task(wait(number)) for number in range(4)]
         await asyncio.sleep(0.5)
@@ -123,9 +126,10 @@ async def test_a_paced_throttle_starts_no_faster_than_told() -> None:
     throttle, starts = Throttle(64, adaptive=False, pacer=pace(50)), list[float]()
 
     async def call() -> None:
-        await throttle.acquire()
+        permit = await throttle.acquire()
+        assert permit is not None
         starts.append(time.monotonic())
-        throttle.release(epoch=0)
+        throttle.release(permit)
 
     await asyncio.gather(*(call() for _ in range(60)))
     assert len(starts) == 60
@@ -172,8 +176,8 @@ def test_a_server_that_asks_to_wait_gets_no_call_meanwhile() -> None:
     async def main() -> None:
         server, throttle = Minute(), Throttle(1, adaptive=False, clock=virtual_now)
         await ask_all(Throttled(server, throttle), 40, 8)
-        assert virtual_now() == pytest.approx(40 * 0.1 + 3 * 30)
-        assert throttle.held_s == pytest.approx(4 * 30)
+        assert 94 <= virtual_now() <= 94 + 3 * 2 * 2, "a hold ends a little later for everyone, and not at once"
+        assert 3 * 30 <= throttle.held_s <= 3 * 32 + 1, "what is still to be waited for is not counted"
         gaps = [later - earlier for earlier, later in itertools.pairwise(server.calls)]
         assert sum(gap > 29 for gap in gaps) == 3
 
@@ -194,7 +198,7 @@ def test_a_refusal_for_rate_holds_every_call_and_lowers_no_limit() -> None:
         model = Throttled(Rated(), throttle)
         await asyncio.gather(*(model.predict(None) for _ in range(12)))  # type: ignore[arg-type]
         assert throttle.limit == 4
-        assert 10 < virtual_now() < 11
+        assert 10 < virtual_now() < 15
         assert throttle.refusals == 0
 
     run_virtual(main())
@@ -205,7 +209,7 @@ def test_a_hold_is_a_minute_at_most() -> None:
         throttle = Throttle(1, clock=virtual_now)
         throttle.hold(86400)
         await throttle.acquire()
-        assert virtual_now() == pytest.approx(60)
+        assert 60 <= virtual_now() <= 62
 
     run_virtual(main())
 
@@ -242,7 +246,7 @@ def test_what_an_estimate_missed_is_put_right() -> None:
         model = Throttled(Talkative(), throttle, lambda _: 10)
         for _ in range(61):
             await model.predict(None)  # type: ignore[arg-type]
-        assert virtual_now() == pytest.approx(54, abs=2)
+        assert virtual_now() == pytest.approx(58, abs=2)
 
     run_virtual(main())
 
@@ -290,6 +294,114 @@ def test_what_a_server_asks_for_goes_before_what_its_quotas_say() -> None:
         model = Throttled(Rated(), throttle)
         await model.predict(None)  # type: ignore[arg-type]
         await model.predict(None)  # type: ignore[arg-type]
-        assert throttle.held_s == pytest.approx(1.0)
+        assert 1.0 <= throttle.held_s <= 1.2
+
+    run_virtual(main())
+
+
+@given(
+    most=st.integers(1, 12),
+    ceilings=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 12)), max_size=6),
+    cancelled=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 39)), max_size=30),
+    holds=st.lists(st.tuples(st.floats(0, 10), st.floats(0, 5)), max_size=3),
+    adaptive=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_cancelling_and_holding_lose_no_permit(
+    most: int,
+    ceilings: list[tuple[float, int]],
+    cancelled: list[tuple[float, int]],
+    holds: list[tuple[float, float]],
+    adaptive: bool,
+) -> None:
+    """No start above the limit of its moment; who is not cancelled is served; nothing is left in flight."""
+
+    async def main() -> None:
+        throttle = Throttle(most, adaptive=adaptive, clock=virtual_now)
+        server = SimulatedServer(latency_s=0.7, spread=0.5)
+
+        class Watched:
+            async def predict(self, request: object, on_text: object = None) -> Prediction:
+                assert throttle.in_flight <= most
+                return await server.predict(request)
+
+        model = Throttled(Watched(), throttle)
+        loop = asyncio.get_running_loop()
+        tasks = [asyncio.create_task(model.predict(None)) for _ in range(40)]  # type: ignore[arg-type]
+        for at, ceiling in ceilings:
+            loop.call_at(at, throttle.set_ceiling, ceiling)
+        for at, number in cancelled:
+            loop.call_at(at, tasks[number].cancel)
+        for at, seconds in holds:
+            loop.call_at(at, throttle.hold, seconds)
+        loop.call_at(11.0, throttle.set_ceiling, most)
+        ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 300)
+        answered = sum(isinstance(end, Prediction) for end in ended)
+        assert answered >= 40 - len({number for _, number in cancelled})
+        assert (throttle.in_flight, throttle.waiting) == (0, 0)
+        assert throttle.peak_in_flight <= most
+
+    run_virtual(main())
+
+
+def test_a_start_above_a_lowered_ceiling_does_not_happen() -> None:
+    async def main() -> None:
+        server = SimulatedServer(latency_s=1.0)
+        throttle = Throttle(8, adaptive=False, pacer=None, clock=virtual_now)
+        model = Throttled(server, throttle)
+        tasks = [asyncio.create_task(model.predict(None)) for _ in range(24)]  # type: ignore[arg-type]
+        await asyncio.sleep(0.5)
+        throttle.set_ceiling(0)
+        await asyncio.sleep(5)
+        assert (server.in_flight, server.calls, throttle.limit, throttle.wanted) == (0, 8, 0, 8)
+        throttle.set_ceiling(3)
+        await asyncio.gather(*tasks)
+        assert server.calls == 24
+
+    run_virtual(main())
+
+
+def test_a_servers_calls_per_minute_are_kept_without_a_storm() -> None:
+    async def main() -> None:
+        server = SimulatedServer(latency_s=0.5, per_minute=60, reply_s=0.05)
+        throttle = Throttle(8, clock=virtual_now)
+        model = Retrying(
+            Throttled(server, throttle),
+            RetrySpec(),
+            is_stopped=lambda: False,
+            sleep=asyncio.sleep,
+            clock=virtual_now,
+        )
+        answers = await asyncio.gather(*(model.predict(None) for _ in range(240)))  # type: ignore[arg-type]
+        assert all(answer.outcome is PredictionOutcome.OK for answer in answers)
+        assert virtual_now() < 4 * 60 + 30
+        assert server.rate_refusals <= 4 * 8
+        assert (throttle.limit, throttle.refusals) == (8, 0)
+
+    run_virtual(main())
+
+
+def test_closing_ends_a_wait_for_a_held_permit_at_once() -> None:
+    async def main() -> None:
+        throttle = Throttle(1, clock=virtual_now)
+        throttle.hold(60)
+        waiting = asyncio.create_task(throttle.acquire())
+        await asyncio.sleep(1)
+        throttle.close()
+        assert await waiting is None
+        assert virtual_now() == pytest.approx(1)
+
+    run_virtual(main())
+
+
+def test_a_call_larger_than_the_minute_goes_alone() -> None:
+    async def main() -> None:
+        server = SimulatedServer(latency_s=0.1)
+        throttle = Throttle(8, adaptive=False, tokens_per_minute=6_000, clock=virtual_now)
+        model = Throttled(server, throttle, lambda request: 12_000 if request is None else 100)
+        await model.predict(None)  # type: ignore[arg-type]
+        assert virtual_now() == pytest.approx(0.1)
+        await model.predict("small")  # type: ignore[arg-type]
+        assert 118 <= virtual_now() <= 121
 
     run_virtual(main())

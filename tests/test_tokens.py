@@ -156,10 +156,22 @@ def test_more_text_is_never_guessed_as_less(first: str, second: str) -> None:
         (Usage(10, None, 15), (10, None)),
         (Usage(10, 5, 15, cached_tokens=8, reasoning_tokens=3), (10, 5)),
         (Usage(10, 5, 18, reasoning_tokens=3), (10, 8)),
-        (Usage(10, 5, 21, reasoning_tokens=3), (10, 5)),
+        (Usage(10, 5, 21, reasoning_tokens=3), (10, 11)),
+        (Usage(10, 5, 1015), (10, 1005)),
+        (Usage(10, 5, 3), (10, 5)),
         (Usage(10, 5, None, reasoning_tokens=3), (10, 5)),
     ],
-    ids=["none", "plain", "half", "reasoning inside", "reasoning beside", "total of something else", "no total"],
+    ids=[
+        "none",
+        "plain",
+        "half",
+        "reasoning inside",
+        "reasoning beside",
+        "total beyond both",
+        "total far beyond both",
+        "total below both",
+        "no total",
+    ],
 )
 def test_no_token_is_counted_twice_or_not_at_all(usage: Usage | None, counted: tuple[int | None, int | None]) -> None:
     assert count_tokens(usage) == counted

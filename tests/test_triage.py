@@ -59,6 +59,18 @@ SEEN = [
     pytest.param(
         429, error("Quota exceeded for quota metric: requests per minute", "billing"), K.RATE, id="quota-per-minute"
     ),
+    pytest.param(
+        429,
+        error("Rate limit reached on tokens per min (TPM): Limit 8000. Try again in 2s"),
+        K.RATE,
+        id="tokens-per-min",
+    ),
+    pytest.param(429, error("Rate limit exceeded: free-models-per-min"), K.RATE, id="models-per-min"),
+    pytest.param(429, error("Rate limit exceeded: free-models-per-day"), K.QUOTA, id="models-per-day"),
+    pytest.param(429, error("Rate limit reached on requests per day (RPD): Limit 200"), K.QUOTA, id="requests-per-day"),
+    pytest.param(
+        429, error("Limits: 20 requests per minute, 200 per day. Minute limit reached"), K.RATE, id="minute-before-day"
+    ),
     pytest.param(402, error("Insufficient credits", None, 402), K.QUOTA, id="payment-required"),
     pytest.param(500, error("Internal error", "internal_server_error", "500"), K.TRANSIENT, id="litellm-500"),
     pytest.param(
@@ -255,3 +267,8 @@ def test_headers_tell_a_used_up_minute_from_too_many_calls_at_once(headers, kind
 def test_a_request_larger_than_a_whole_minute_is_too_long():
     words = "Request too large for gpt-x in organization o on tokens per min (TPM): Limit 10000, Requested 40000."
     assert triage(429, error(words, "tokens", "rate_limit_exceeded")).kind is K.TOO_LONG
+
+
+def test_a_server_that_speaks_of_concurrency_means_it_whatever_its_headers_say():
+    spent = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1s"}
+    assert triage(429, error(WANDB_REFUSAL), spent).kind is K.THROTTLE

@@ -19,12 +19,27 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("evalkit.cli.init", "Write a commented config and rows to start from."),
     "validate": ("evalkit.cli.validate", "Check a config, its datasets and its scorers; ask no model."),
+    "plan": ("evalkit.cli.plan", "Say what a run would take, and what its gate could notice."),
     "run": ("evalkit.cli.run", "Ask every model every evaluation, score, report and publish."),
     "chat": ("evalkit.cli.chat", "Ask several models one prompt and see the answers side by side."),
     "show": ("evalkit.cli.show", "Show a run, or one sample of it in full."),
+    "score": ("evalkit.cli.score", "Score the stored answers of a run again; ask no model."),
+    "compare": ("evalkit.cli.compare", "Compare runs, or models of them, sample by sample."),
+    "calibrate": ("evalkit.cli.calibrate", "Say how often each gate rule would fail with nothing changed."),
     "report": ("evalkit.cli.report", "Build the report of a stored run again."),
     "publish": ("evalkit.cli.publish", "Publish a stored run to Weave."),
     "merge": ("evalkit.cli.merge", "Join the shards of a split run into one run."),
+    "gate": ("evalkit.cli.gate", "Hold a stored run to its gate's rules; ask no model."),
+    "baseline set": ("evalkit.cli.baseline_set", "Make a run the baseline, with a reason."),
+    "baseline show": ("evalkit.cli.baseline_show", "Show what a baseline holds, who set it, when and why."),
+    "baseline verify": (
+        "evalkit.cli.baseline_verify",
+        "Check a baseline file, and against its run where that is here.",
+    ),
+    "baseline diff": ("evalkit.cli.baseline_diff", "Show what changes from a baseline to a run or another baseline."),
+    "cache explain": ("evalkit.cli.cache_explain", "Say of each call whether the shared cache has it, and why not."),
+    "cache info": ("evalkit.cli.cache_info", "Show what the shared cache holds, by model."),
+    "cache clear": ("evalkit.cli.cache_clear", "Forget cached answers: all, a model's, or old ones."),
     "config show": ("evalkit.cli.config_show", "Print each effective value with its origin."),
     "schema": ("evalkit.cli.schema", "Print the config's JSON Schema, for editors."),
     "doctor": ("evalkit.cli.doctor", "Check keys, project, models, limits and Weave; say what to do."),
@@ -37,7 +52,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 _SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_GROUPS = {"config": "Look at a config as a run would see it."}
+_GROUPS = {
+    "baseline": "Keep the run that others are held to: a small file, to be reviewed.",
+    "cache": "Look into the answers that runs with run.cache: shared use again.",
+    "config": "Look at a config as a run would see it.",
+}
 
 
 class _CommandMap(click.Group):

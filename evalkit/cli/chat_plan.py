@@ -67,6 +67,15 @@ def plan_chat(asked: Asked, params: Mapping[str, Json], system: str | None) -> C
     )
 
 
+_NOT_HERE = {
+    "model": "-m says which models are asked",
+    "messages": "the prompt says it",
+    "stream": "answers are streamed in any case",
+    "stream_options": "tokens are asked for in any case",
+    "n": "ask again for another answer",
+}
+
+
 def read_settings(settings: Mapping[str, Json], extra: Sequence[str]) -> dict[str, Json]:
     """Return the parameters that are given: options by their names, then KEY=VALUE, whose values are JSON or text.
 
@@ -78,6 +87,8 @@ def read_settings(settings: Mapping[str, Json], extra: Sequence[str]) -> dict[st
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise ConfigError(f"--param {pair!r}: write KEY=VALUE, such as top_k=40")
+        if key in _NOT_HERE:
+            raise ConfigError(f"--param {key}: {_NOT_HERE[key]}")
         params[key] = _read_value(value)
     return params
 

@@ -70,7 +70,9 @@ class _Board:
     def line(self) -> str:
         """Return everything in one line."""
         failed = sum(cell.failed for cell in self._progress.cells.values())
-        return f"{self._progress.done}/{self._progress.expected} done, {failed} failed; {self.status()}"
+        not_run = sum(cell.not_run for cell in self._progress.cells.values())
+        skipped = f", {not_run} not run" if not_run else ""
+        return f"{self._progress.done}/{self._progress.expected} done, {failed} failed{skipped}; {self.status()}"
 
     def __rich__(self) -> "Group":
         from rich.console import Group

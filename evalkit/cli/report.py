@@ -1,4 +1,4 @@
-"""`evalkit report`: the page, the summary and the table of samples of a stored run."""
+"""`evalkit report`: the files of a stored run that its config asks for."""
 
 import importlib
 import sys
@@ -15,7 +15,10 @@ from evalkit.samples_table import write_samples
 __all__ = ["command"]
 
 
-@click.command("report", help="Build the report of a stored run again: report.html, summary.md and samples.parquet.")
+@click.command(
+    "report",
+    help="Build the files of a stored run again: the page, the summary, the tables, those for CI.",
+)
 @click.argument("run")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders are.")
 @click.option("--when-told", is_flag=True, hidden=True, help="Load the libraries, then wait for a line on stdin.")

@@ -11,13 +11,15 @@ from typing import TypeVar
 import click
 
 from evalkit.check import check_bindings, check_scorers
+from evalkit.cli.ci_page import tell_ci
 from evalkit.cli.progress import watch_progress
 from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
-from evalkit.folders import find_run, find_unfinished, has_ended, new_run_folder
+from evalkit.folders import find_run, find_running, find_unfinished, has_ended, new_run_folder
+from evalkit.gate_run import open_gate
 from evalkit.plan import Plan, make_plan
 from evalkit.prices import check_budget
 from evalkit.records import Json
@@ -26,7 +28,7 @@ from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.selftest import SelfTestReport
 from evalkit.store import RunFolder
 
-__all__ = ["command", "resolve_weave"]
+__all__ = ["command", "conclude", "load_plan", "refuse_unfit", "resolve_weave"]
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -47,6 +49,8 @@ _T = TypeVar("_T")
     help="Stop before more is spent: run.max_cost.",
 )
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
+@click.option("--gate", "is_gated", is_flag=True, help="Hold the run to the gate's rules: exit 1 for a proven FAIL.")
+@click.option("--baseline", metavar="B", help="With --gate: a baseline file, a run, or previous; else gate.baseline.")
 @click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
 @click.option(
     "--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one."
@@ -64,6 +68,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     trials: int | None,
     max_cost: float | None,
     no_publish: bool,
+    is_gated: bool,
+    baseline: str | None,
     fresh: bool,
     resume: str | None,
     shard: str | None,
@@ -72,18 +78,22 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     """Run a config and print the run folder's path as the last line of stdout."""
     if fresh and resume:
         raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
+    if baseline is not None and not is_gated:
+        raise ConfigError("--baseline is what --gate holds the run to; give both")
     overrides = overrides if max_cost is None else (*overrides, f"run.max_cost={max_cost}")
     plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
     if shard is not None:
         plan = plan.shard(*_parse_shard(shard))
     check_budget(plan)
-    folder = _choose_folder(plan, reports, fresh=fresh, resume=resume)
+    begun = _begun(plan, reports, fresh=fresh, resume=resume)
+    gate = open_gate(plan, baseline, reports=reports, before=begun) if is_gated else None
+    folder = new_run_folder(reports, plan.config.name) if begun is None else begun
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
     if plan.config.description:
         click.echo(plan.config.description, err=True)
     size = f"{_count(plan.calls, 'call')} over {_count(len(plan.cells), 'cell')}"
     click.echo(f"{size}; weave backend {weave.backend} ({why})", err=True)
-    end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress))
+    end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress, gate=gate))
     return conclude(end)
 
 
@@ -111,11 +121,16 @@ def load_plan(
     }
     for warning in (*loaded.warnings, *check_bindings(dataclasses.replace(loaded, config=config), datasets)):
         click.echo(f"warning: {warning}", err=True)
-    _refuse_unfit(check_scorers(config, datasets, base_dir))
+    refuse_unfit(check_scorers(config, datasets, base_dir))
     return make_plan(config, datasets, base_dir=base_dir, profile=profile)
 
 
-def _refuse_unfit(tested: Mapping[str, SelfTestReport]) -> None:
+def refuse_unfit(tested: Mapping[str, SelfTestReport]) -> None:
+    """Refuse scorers that certainly misjudge the targets they are to judge; warn of those that seem to.
+
+    Raises:
+        ConfigError: naming each and what it got wrong.
+    """
     unfit: list[str] = []
     for name, report in tested.items():
         for line in (f"scorers.{name}: self-test: {line}" for line in report.failures):
@@ -137,6 +152,7 @@ def conclude(end: RunEnd) -> ExitCode:
     report = end.folder.path / "report.html"
     if report.is_file():
         click.echo(f"report: {report}", err=True)
+    tell_ci(end.run, os.environ)
     click.echo(str(end.folder.path))
     return end.exit_code
 
@@ -177,14 +193,15 @@ def resolve_weave(config: Config, env: Mapping[str, str], *, publish: bool) -> t
     return WeaveTarget(choice.backend, choice.project), choice.why
 
 
-def _choose_folder(plan: Plan, reports: Path, *, fresh: bool, resume: str | None) -> RunFolder:
-    name = plan.config.name
+def _begun(plan: Plan, reports: Path, *, fresh: bool, resume: str | None) -> RunFolder | None:
+    """Return the folder of the run to go on with; None to begin a new one."""
     if resume is not None and resume != _NEWEST:
         return _named(find_run(resume, reports), plan)
-    unfinished = None if fresh else find_unfinished(reports, name, plan.digest, plan.part)
-    if unfinished is None:
-        return new_run_folder(reports, name)
-    click.echo(f"going on with the unfinished run {unfinished.path} (--fresh starts anew)", err=True)
+    unfinished = None if fresh else find_unfinished(reports, plan.config.name, plan.digest, plan.part)
+    if unfinished is not None:
+        click.echo(f"going on with the unfinished run {unfinished.path} (--fresh starts anew)", err=True)
+    elif running := find_running(reports, plan.config.name, plan.digest, plan.part):
+        click.echo(f"warning: {running.path} is being written now: this run asks all of its calls once more", err=True)
     return unfinished
 
 

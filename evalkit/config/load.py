@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config.expand import expand_config
+from evalkit.config.gate_rules import find_gate_problems
 from evalkit.config.interpolate import interpolate
 from evalkit.config.layers import Layers, read_layers
 from evalkit.config.loaded import LoadedConfig
@@ -23,7 +24,7 @@ from evalkit.config.unused import find_unused
 
 __all__ = ["load_config"]
 
-_CHECKS = (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules)
+_CHECKS = (find_schema_problems, find_not_yet, find_dangling_names, find_broken_rules, find_gate_problems)
 _READ_ALREADY = ("include", "profiles")
 """Their variables are filled in elsewhere: an include's when it is read, a profile's when it is chosen."""
 

@@ -13,12 +13,8 @@ NOT_YET: Mapping[str, tuple[Json, ...]] = {
     "models.*.role": ("candidate",),
     "datasets.*.weave": (),
     "scorers.*.weight": (1, 1.0),
-    "run.cache": ("run",),
-    "gate": (),
     "leaderboard.columns": (),
     "leaderboard.groups": (),
-    "report.csv": (False,),
-    "report.junit": (False,),
     "report.redact": ([],),
     "history": (),
 }

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
 from evalkit.config.expand import expand_models, is_match, is_prompt_name
+from evalkit.config.gates import FACTS
 from evalkit.config.nodes import KeyPath, ListNode, MapNode, Scalar, below, find, plain, text_at
 from evalkit.config.problems import Problems, describe
 from evalkit.config.schema import Slug
@@ -23,6 +24,7 @@ def find_dangling_names(tree: MapNode, problems: Problems) -> None:
     names.check_evaluations()
     names.check_few_shot()
     names.check_primary()
+    names.check_gate()
 
 
 class _Names:
@@ -80,6 +82,12 @@ class _Names:
     def check_primary(self) -> None:
         """Hold the metric that sorts the board against the metrics there are."""
         self._must_be_in(("leaderboard", "primary"), "metric", self._metrics)
+
+    def check_gate(self) -> None:
+        """Hold the metrics and models of the gate's rules against those there are."""
+        for path, _ in below(self._tree, "gate", "rules"):
+            self._must_be_in((*path, "metric"), "metric", [*self._metrics, *FACTS])
+            self._must_match_a_model((*path, "model"))
 
     def _check_scorers(self, path: KeyPath, name: str | None) -> None:
         listed = list(below(self._tree, *path, "scorers"))

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from evalkit.config.gates import GateRule, GateSpec
 from evalkit.config.questions import (
     DatasetSpec,
     EvaluationSpec,
@@ -135,7 +136,11 @@ class ModelSpec(Spec):
 class RunSpec(Spec):
     """How a run spends and stops."""
 
-    cache: Literal["run", "shared", "refresh"] = Field(default="run", description="whose answers may be used again")
+    cache: Literal["run", "shared", "refresh"] = Field(
+        default="run",
+        description="whose answers may be used again: this run's alone, those of any run here (kept in .evalkit), or"
+        " none, every answer asked anew and kept",
+    )
     max_cost: float | None = Field(
         default=None, gt=0, description="stop before the run, over all its tries, spends more USD"
     )
@@ -160,27 +165,6 @@ class StatsSpec(Spec):
     group_by: str | None = Field(default=None, description="a column; samples that share it form one cluster")
 
 
-class GateRule(Spec):
-    """One rule of the gate."""
-
-    metric: str = Field(description="evaluation.scorer, or error_rate")
-    max_drop: float | None = Field(default=None, description="margin of the allowed drop")
-    detect: float | None = Field(default=None, description="drop that must be noticed with the gate's power")
-    min: float | None = Field(default=None, description="least value")
-    max: float | None = Field(default=None, description="greatest value")
-
-
-class GateSpec(Spec):
-    """The rules a run is held to."""
-
-    baseline: str | None = Field(default=None, description="the run to hold to")
-    rules: list[GateRule] = Field(default_factory=list[GateRule], description="what must hold")
-    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="chance of a false alarm")
-    power: float = Field(default=0.8, gt=0, lt=1, description="chance of noticing a drop")
-    on_inconclusive: Literal["warn", "fail", "pass"] = Field(default="warn", description="what an undecided rule means")
-    max_missing: float = Field(default=0.02, ge=0, le=1, description="most missing samples")
-
-
 class LeaderboardSpec(Spec):
     """The board that is published."""
 
@@ -196,10 +180,10 @@ class ReportSpec(Spec):
 
     html: bool = Field(default=True, description="report.html, one self-contained page")
     json_: bool = Field(default=True, alias="json", description="run.json")
-    csv: bool = Field(default=False, description="samples.csv")
+    csv: bool = Field(default=False, description="leaderboard.csv, with leaderboard.json and leaderboard.md beside it")
     parquet: bool = Field(default=True, description="samples.parquet, for pandas and DuckDB")
-    junit: bool = Field(default=False, description="junit.xml")
-    markdown: bool = Field(default=True, description="summary.md")
+    junit: bool = Field(default=False, description="junit.xml, for the test pages of GitHub and GitLab")
+    markdown: bool = Field(default=True, description="summary.md, and comment.md for pull requests")
     redact: list[str] = Field(default_factory=list, description="patterns whose matches are hidden in made pages")
 
 

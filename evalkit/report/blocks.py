@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evalkit.report.exchange import Exchange
+
 __all__ = [
     "Block",
     "Cell",
@@ -131,12 +133,17 @@ class StripCell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's title and what it holds; `axis` is the domain of its drawings, `outcome` the colour beside it."""
+    """A column's title and what it holds; `axis` is the domain of its drawings, `outcome` the colour beside it.
+
+    `unit` follows the figures on the axis, which are hundredths; `short` is the title where room is scarce.
+    """
 
     title: str
     holds: Literal["text", "number", "drawing", "rank"] = "text"
     axis: tuple[float, float] | None = None
     outcome: str | None = None
+    unit: str = "%"
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +282,7 @@ Block = (
     Definitions
     | Details
     | EvaluationBlock
+    | Exchange
     | Facts
     | IntervalChart
     | Key

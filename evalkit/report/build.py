@@ -1,9 +1,12 @@
-"""The files that people read, made from a stored run: report.html and summary.md."""
+"""The files that people and CI pages read, made from a stored run."""
 
 from pathlib import Path
 
+from evalkit.report.board_files import render_board_csv, render_board_json, render_board_markdown
 from evalkit.report.content import build_sections
+from evalkit.report.github import render_comment
 from evalkit.report.html import render_html
+from evalkit.report.junit import render_junit
 from evalkit.report.markdown import render_markdown
 from evalkit.report.pack import pack_samples
 from evalkit.store import RunFolder, write_atomically
@@ -22,9 +25,19 @@ def write_report(folder: RunFolder) -> tuple[Path, ...]:
     sections = build_sections(run)
     written: list[Path] = []
     if wanted.get("html", True):
-        written.append(folder.path / "report.html")
-        write_atomically(written[-1], render_html(run, sections, pack_samples(folder, run)))
+        _write(folder, "report.html", render_html(run, sections, pack_samples(folder, run)), written)
     if wanted.get("markdown", True):
-        written.append(folder.path / "summary.md")
-        write_atomically(written[-1], render_markdown(run, sections))
+        _write(folder, "summary.md", render_markdown(run, sections), written)
+        _write(folder, "comment.md", render_comment(run, sections), written)
+    if wanted.get("csv", False):
+        _write(folder, "leaderboard.csv", render_board_csv(run), written)
+        _write(folder, "leaderboard.json", render_board_json(run), written)
+        _write(folder, "leaderboard.md", render_board_markdown(run, sections), written)
+    if wanted.get("junit", False):
+        _write(folder, "junit.xml", render_junit(run), written)
     return tuple(written)
+
+
+def _write(folder: RunFolder, name: str, content: str, written: list[Path]) -> None:
+    written.append(folder.path / name)
+    write_atomically(written[-1], content)

@@ -1,9 +1,10 @@
 """What a leaderboard may say in words: one claim a sentence, and never more than its tests support."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from evalkit.model_names import is_same_model
+from evalkit.records import Json
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
@@ -19,7 +20,17 @@ from evalkit.report.numbers import (
 from evalkit.report.standings import Standing, read_standings, read_state
 from evalkit.results import RunResult
 
-__all__ = ["claim_best", "claim_detail", "claim_served", "claim_tie", "list_names"]
+__all__ = [
+    "claim_best",
+    "claim_cached",
+    "claim_cheapest",
+    "claim_detail",
+    "claim_part",
+    "claim_references",
+    "claim_served",
+    "claim_tie",
+    "list_names",
+]
 
 _NAMED = 4
 
@@ -79,6 +90,19 @@ def claim_served(run: RunResult) -> tuple[str, ...]:
     return tuple(said)
 
 
+def claim_cached(run: RunResult) -> tuple[str, ...]:
+    """Return what to say of answers that an earlier run was given, and of a cache that could not be used."""
+    count, oldest, problem = (run.calls.get(name) for name in ("from_cache", "oldest_cached", "cache_problem"))
+    said: list[str] = []
+    if count:
+        since = f", the oldest given on {oldest[:10]}" if oldest else ""
+        whole = run.calls.get("requests", count)
+        said.append(f"{format_count(count)} of {plural(whole, 'answer')} came from the shared cache{since}.")
+    if problem:
+        said.append(f"{problem[0].upper()}{problem[1:]}.")
+    return tuple(said)
+
+
 def _served_otherwise(label: str, asked: str, served: Sequence[str]) -> str:
     name, others = shorten_label(label), [each for each in served if not is_same_model(asked, each)]
     if others:
@@ -110,7 +134,36 @@ def claim_tie(run: RunResult) -> tuple[str, str] | None:
         return f"{_name(best[0])} leads,", f"but is not ahead of every other model at n = {format_count(tie['n'])}."
     claim = f"{list_names([standing.model for standing in best])} are not distinguishable"
     bounds = f"at n = {format_count(tie['n'])}{_first_difference(run)}."
-    return claim, " ".join((bounds, *_needed(run), *_cheapest(best)))
+    return claim, " ".join((bounds, *_needed(run), *claim_cheapest(run)))
+
+
+def claim_cheapest(run: RunResult) -> tuple[str, ...]:
+    """Return a sentence that names the cheapest of several best models; nothing unless each of them has a price."""
+    best = [standing for standing in read_standings(run) if standing.band == 1]
+    costs = [(each.spending.cost_per_sample, each.model) for each in best]
+    priced = [(cost, model) for cost, model in costs if cost is not None]
+    if len(best) == 1 or not priced or len(priced) < len(best):
+        return ()
+    least = min(cost for cost, _ in priced)
+    cheapest = [model for cost, model in priced if cost == least]
+    if len(cheapest) == len(best):
+        return (f"All of them cost the same, {format_money(1000 * least)} per 1,000 samples.",)
+    return (f"Cheapest of them: {list_names(cheapest)}, {format_money(1000 * least)} per 1,000 samples.",)
+
+
+def claim_references(run: RunResult) -> tuple[str, ...]:
+    """Return a sentence with what answers that no model gave score on the primary metric."""
+    found = [each for each in run.references if each["metric"] == run.primary]
+    if not found:
+        return ()
+    scores = ", ".join(f"{each['reference']} {format_percent(each['mean'], 1)}" for each in found)
+    return (f"For scale, without any model: {scores}{claim_part(found)}.",)
+
+
+def claim_part(references: Sequence[Mapping[str, Json]]) -> str:
+    """Return how many samples stand behind reference rows, where they are a part of the dataset; else nothing."""
+    part, whole = max(((each["n"], each["samples"]) for each in references), default=(0, 0))
+    return f" (on {format_count(part)} of {format_count(whole)} samples)" if part < whole else ""
 
 
 def _first_difference(run: RunResult) -> str:
@@ -130,14 +183,6 @@ def _needed(run: RunResult) -> list[str]:
         return []
     needed = format_about(tie["samples_needed"])
     return [f"To separate a gap of {100 * tie['gap']:.1f} points would take about {needed} samples."]
-
-
-def _cheapest(best: Sequence[Standing]) -> list[str]:
-    priced = [(each.spending.cost_per_sample, each.model) for each in best if each.spending.cost_per_sample is not None]
-    if len(priced) < len(best):
-        return []
-    cost, model = min(priced)
-    return [f"Cheapest of them: {shorten_label(model)}, {format_money(1000 * cost)} per 1,000 samples."]
 
 
 def _empty_detail(run: RunResult) -> str:

@@ -1,6 +1,10 @@
-"""The report of a run as blocks: its sections in the order of the page."""
+"""The report of a run as blocks: its sections in the order of the page, then those of installed plugins."""
 
-from evalkit.report.blocks import Section
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from evalkit.report.blocks import Block, Section
 from evalkit.report.sections.cost import CostSection
 from evalkit.report.sections.evaluations import EvaluationsSection
 from evalkit.report.sections.leaderboard import LeaderboardSection
@@ -11,6 +15,13 @@ from evalkit.report.sections.verdict import VerdictSection
 from evalkit.results import RunResult
 
 __all__ = ["build_sections"]
+
+_GROUP = "evalkit.report.sections"
+
+
+class _Builder(Protocol):
+    def build(self, run: RunResult) -> tuple[Block, ...]: ...
+
 
 _SECTIONS = (
     VerdictSection(),
@@ -24,6 +35,11 @@ _SECTIONS = (
 
 
 def build_sections(run: RunResult) -> tuple[Section, ...]:
-    """Return the sections that apply to a run."""
-    built = (block for section in _SECTIONS for block in section.build(run))
+    """Return the sections that apply to a run; a plugin's class stands in the group evalkit.report.sections."""
+    built = (block for section in (*_SECTIONS, *_installed()) for block in section.build(run))
     return tuple(block for block in built if isinstance(block, Section))
+
+
+def _installed() -> Iterator[_Builder]:
+    for entry in sorted(entry_points(group=_GROUP), key=lambda each: each.name):
+        yield entry.load()()

@@ -4,14 +4,13 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from evalkit.report.assets import load_script, load_style
+from evalkit.report.assets import load_script, load_style, load_template
 from evalkit.report.blocks import IntervalChart, ScatterChart, Section
 from evalkit.report.charts import draw_intervals
 from evalkit.report.escape import escape_text
@@ -20,7 +19,7 @@ from evalkit.report.scatter import draw_scatter
 from evalkit.report.svg import axis_ticks
 from evalkit.results import RunResult
 
-__all__ = ["GLYPHS", "render_html", "sample_address"]
+__all__ = ["GLYPHS", "content_policy", "page_template", "render_html", "sample_address"]
 
 GLYPHS = {"FAIL": "✕", "PASS": "✓", "INCONCLUSIVE": "?", "NONE": "\u2013"}
 """The sign beside a verdict's word."""
@@ -38,11 +37,11 @@ _EDGE = 0.03
 def render_html(run: RunResult, sections: tuple[Section, ...], packed: PackedSamples) -> str:
     """Return the page of a report; the same run gives the same bytes."""
     script = load_script()
-    page = _template().render(
+    page = page_template("page.html.j2").render(
         run=run,
         sections=sections,
         note=packed.note,
-        policy=_policy(script),
+        policy=content_policy(script),
         style=Markup(load_style()),  # noqa: S704  our own file
         samples_section=Markup(SAMPLES_SECTION),  # noqa: S704  our own file
         tags=Markup(packed.tags),  # noqa: S704  escaped where it is packed
@@ -57,7 +56,8 @@ def sample_address(filters: Mapping[str, str]) -> str:
     return f"#samples?{urlencode(plain)}"
 
 
-def _policy(script: str) -> str:
+def content_policy(script: str) -> str:
+    """Return what a page may do: run this one script, and load nothing."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
@@ -66,8 +66,10 @@ def _policy(script: str) -> str:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, finalize=escape_text, undefined=StrictUndefined)
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, finalize=escape_text, undefined=StrictUndefined, loader=FunctionLoader(load_template)
+    )
     names: dict[str, Callable[..., Any]] = {
         "address": sample_address,
         "colour": _colour,
@@ -80,8 +82,12 @@ def _template() -> Template:
         "ticks": _ticks,
     }
     environment.globals.update(names)
-    source = (files("evalkit.report.assets") / "page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return environment
+
+
+def page_template(name: str) -> Template:
+    """Return one of the package's page templates; it can say every block."""
+    return _environment().get_template(name)
 
 
 def _draw(chart: IntervalChart | ScatterChart) -> tuple[Markup, Markup]:

@@ -21,7 +21,7 @@ from evalkit.report.escape import mark_controls, shorten
 from evalkit.report.html import GLYPHS
 from evalkit.results import RunResult
 
-__all__ = ["escape_markdown", "render_markdown"]
+__all__ = ["escape_markdown", "markdown_sentence", "markdown_table", "render_markdown"]
 
 _MOST_LINES = 60
 _MOST_ROWS = 10
@@ -40,7 +40,7 @@ def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return untrusted text on one line, with nothing in it that Markdown or HTML would act on."""
-    return _sentence(shorten(" ".join(text.split()), _MOST_CHARACTERS))
+    return markdown_sentence(shorten(" ".join(text.split()), _MOST_CHARACTERS))
 
 
 def _verdict(blocks: Sequence[Block]) -> list[str]:
@@ -48,9 +48,9 @@ def _verdict(blocks: Sequence[Block]) -> list[str]:
     for block in blocks:
         if isinstance(block, Verdict):
             lines += [f"### {GLYPHS[block.kind]} {block.word}", ""]
-            lines += [f"**{_sentence(block.headline)}** {_sentence(block.detail)}", ""]
+            lines += [f"**{markdown_sentence(block.headline)}** {markdown_sentence(block.detail)}", ""]
         if isinstance(block, Facts):
-            lines += [_sentence(block.sentence), ""]
+            lines += [markdown_sentence(block.sentence), ""]
     return lines
 
 
@@ -60,7 +60,7 @@ def _leaderboard(blocks: Sequence[Block]) -> list[str]:
         if isinstance(block, Paragraph) and block.role == "tie":
             lines += ["".join(_inline(part) for part in block.parts), ""]
         if isinstance(block, Table):
-            lines += [*_table(block, block.rows[:_MOST_ROWS])]
+            lines += [*([""] if lines and lines[-1] else []), *markdown_table(block, block.rows[:_MOST_ROWS])]
             if len(block.rows) > _MOST_ROWS:
                 lines += ["", f"and {len(block.rows) - _MOST_ROWS} more"]
     return lines
@@ -81,13 +81,13 @@ def _outcomes(blocks: Sequence[Block]) -> list[str]:
                 name = Cell(f"{evaluation}, {_cell(row.cells[0])}")
                 rows.append(Row((name, *row.cells[1:])))
         if rows:
-            lines += ["", "Not every prediction was scored:", "", *_table(block, rows[:_MOST_ROWS])]
+            lines += ["", "Not every prediction was scored:", "", *markdown_table(block, rows[:_MOST_ROWS])]
             if len(rows) > _MOST_ROWS:
                 lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
     return lines
 
 
-def _table(table: Table, rows: Sequence[Row]) -> list[str]:
+def markdown_table(table: Table, rows: Sequence[Row]) -> list[str]:
     """Return the columns that hold text; what is drawn stays out."""
     kept = [place for place, _ in enumerate(table.columns) if all(_is_text(row, place) for row in rows)]
     columns = [table.columns[place] for place in kept]
@@ -117,10 +117,15 @@ def _text(part: Inline) -> str:
 def _inline(part: Inline) -> str:
     """Return a part of a sentence; the claim is bold, so that no label at its start can open a list."""
     text = _text(part)
-    return f"**{_sentence(text)}**" if isinstance(part, Strong) else f"{' ' * text.startswith(' ')}{_sentence(text)}"
+    return (
+        f"**{markdown_sentence(text)}**"
+        if isinstance(part, Strong)
+        else f"{' ' * text.startswith(' ')}{markdown_sentence(text)}"
+    )
 
 
-def _sentence(text: str) -> str:
+def markdown_sentence(text: str) -> str:
+    """Return untrusted text, whole, with nothing in it that Markdown or HTML would act on."""
     escaped = _SPECIAL.sub(r"\\\1", mark_controls(text)).replace("&", "&amp;").replace("@", "&#64;")
     return " ".join(escaped.split())
 

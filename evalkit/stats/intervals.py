@@ -1,7 +1,7 @@
 """Intervals for a mean: Wilson at the effective n to display, Korn-Graubard to hold a threshold against, t."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from evalkit.stats.distributions import beta_quantile, normal_quantile, t_quantile
@@ -15,6 +15,7 @@ __all__ = [
     "score_interval",
     "t_interval",
     "threshold_interval",
+    "threshold_intervals",
     "wilson",
     "wilson_bounds",
 ]
@@ -93,17 +94,27 @@ def threshold_interval(scores: Scores, *, tail: float) -> Interval:
     Independent right-or-wrong values get Clopper-Pearson, all else Korn-Graubard: Clopper-Pearson at
     n* = n_eff (t_{N-1} / t_{G-1})^2. The interval's confidence is 1 - 2 tail.
     """
-    successes, confidence = scores.successes, 1 - 2 * tail
+    return threshold_intervals(scores)(tail)
+
+
+def threshold_intervals(scores: Scores) -> Callable[[float], Interval]:
+    """Return `threshold_interval` of these scores as a function of the tail: the values are read once."""
+    successes, n = scores.successes, len(scores.values)
     if successes is not None:
-        return clopper_pearson(successes, len(scores.values), tail=tail)
+        return lambda tail: clopper_pearson(successes, n, tail=tail)
     estimate = scores.estimate()
     if estimate is None:
-        return _nothing(confidence)
+        return lambda tail: _nothing(1 - 2 * tail)
     if not scores.can_bound(estimate):
-        return estimate.interval(None, confidence, "none")
-    ratio = t_quantile(1 - tail, scores.count(estimate) - 1) / t_quantile(1 - tail, estimate.clusters - 1)
-    n_star = scores.effective_n(estimate) * ratio**2
-    return estimate.interval(_beta_bounds(estimate.mean, n_star, tail), confidence, "korn_graubard", n_star)
+        return lambda tail: estimate.interval(None, 1 - 2 * tail, "none")
+    rows, n_eff = scores.count(estimate), scores.effective_n(estimate)
+
+    def bounded(tail: float) -> Interval:
+        ratio = t_quantile(1 - tail, rows - 1) / t_quantile(1 - tail, estimate.clusters - 1)
+        n_star = n_eff * ratio**2
+        return estimate.interval(_beta_bounds(estimate.mean, n_star, tail), 1 - 2 * tail, "korn_graubard", n_star)
+
+    return bounded
 
 
 def wilson(successes: int, n: int, *, confidence: float) -> Interval:

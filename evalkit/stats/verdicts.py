@@ -1,10 +1,11 @@
 """Whether data prove a regression, prove its absence, or prove neither: one claim at a time."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evalkit.stats.intervals import Scores, threshold_interval
+from evalkit.stats.intervals import Interval, Scores, threshold_intervals
 from evalkit.stats.paired import DifferenceEstimate, augmented_estimate, displayed_estimate, plain_estimate
 from evalkit.stats.pairing import Pairing
 
@@ -66,14 +67,15 @@ def judge_level(scores: Scores, *, threshold: float, alpha: float) -> Claim:
     The bounds are Clopper-Pearson's or Korn and Graubard's, one-sided at `alpha`; p is the level at which the upper
     bound meets the threshold.
     """
-    interval = threshold_interval(scores, tail=alpha)
+    interval_at = threshold_intervals(scores)
+    interval = interval_at(alpha)
     if interval.lower is None or interval.upper is None:
         return Claim(
             Verdict.INCONCLUSIVE, interval.mean, None, None, None, interval.n, interval.clusters, interval.method
         )
     fails, holds = interval.upper < threshold, interval.lower >= threshold
     verdict = Verdict.FAIL if fails else Verdict.PASS if holds else Verdict.INCONCLUSIVE
-    p = _level_p(scores, threshold)
+    p = _level_p(interval_at, threshold)
     return Claim(
         verdict, interval.mean, interval.lower, interval.upper, p, interval.n, interval.clusters, interval.method
     )
@@ -89,12 +91,12 @@ def _estimates(pairing: Pairing) -> tuple[DifferenceEstimate | None, DifferenceE
     return plain, plain
 
 
-def _level_p(scores: Scores, threshold: float) -> float:
+def _level_p(interval_at: Callable[[float], Interval], threshold: float) -> float:
     """Return the tail at which the upper bound equals the threshold, by bisection on its logarithm."""
     low, high = math.log(1e-12), math.log(0.5)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        upper = threshold_interval(scores, tail=math.exp(middle)).upper
+        upper = interval_at(math.exp(middle)).upper
         if upper is not None and upper < threshold:
             high = middle
         else:

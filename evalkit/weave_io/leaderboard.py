@@ -145,7 +145,8 @@ def _evaluation_columns(
     for scorer in members[0].scorers:
         name = publication.names.scorers[scorer]
         is_higher_better = publication.run.plan["scorers"][scorer].get("higher_is_better", True)
-        yield _Column(evaluation, name, "mean", not is_higher_better)
+        for path in ("mean", "lower", "upper"):
+            yield _Column(evaluation, name, path, not is_higher_better)
         yield _Column(evaluation, name, "failed")
     yield _Column(evaluation, RUN_SCORER, "latency_s.p50")
     if any(cells[cell.key].cost_usd is not None for cell in members):

@@ -21,7 +21,7 @@ def test_makes_what_the_config_wants(tmp_path, capsys):
     folder.save(replace(run, config={**run.config, "report": {}}))
     assert _report(folder.path) == 0
     made = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert [path.name for path in made] == ["samples.parquet", "report.html", "summary.md"]
+    assert [path.name for path in made] == ["samples.parquet", "report.html", "summary.md", "comment.md"]
     assert all(path.stat().st_size for path in made)
 
 

@@ -25,7 +25,8 @@ def node_commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, url: str, model: str = "gpt-4", env: dict[str, str] | None = None, **sections: Any) -> Done:
     provider = {"use": "openai", "base_url": url, "timeout": "10s", **({"api_key_env": "FOREIGN_KEY"} if env else {})}
-    rows = [{"id": f"r{n}", "input": text, "target": f"answer {n:03d}"} for n, text in enumerate(QUESTIONS)]
+    count = sections.pop("count", ROWS)
+    rows = [{"id": f"r{n}", "input": text, "target": f"answer {n:03d}"} for n, text in enumerate(QUESTIONS[:count])]
     config: dict[str, Any] = {
         "name": "foreign",
         "weave": {"backend": "off"},
@@ -140,20 +141,20 @@ def litellm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class TestLiteLLM:
     """The gateway that many stand behind: its errors are its own."""
 
-    RETRY: ClassVar[dict[str, Any]] = {"max_attempts": 2, "base": 0.05, "max_elapsed": "3s"}
+    RETRY: ClassVar[dict[str, Any]] = {"max_attempts": 2, "base": 0.05, "max_elapsed": "1s"}
 
     @pytest.mark.parametrize(
         "case",
         [
-            pytest.param(("mock-429", "sk-litellm-master-key", 3, "80 of 80 calls failed"), id="rate limit for ever"),
-            pytest.param(("mock-500", "sk-litellm-master-key", 3, "80 of 80 calls failed"), id="500 for ever"),
+            pytest.param(("mock-429", "sk-litellm-master-key", 3, "8 of 8 calls failed"), id="rate limit for ever"),
+            pytest.param(("mock-500", "sk-litellm-master-key", 3, "8 of 8 calls failed"), id="500 for ever"),
             pytest.param(("mock", "sk-wrong", 6, "key"), id="wrong key"),
             pytest.param(("no-such-model", "sk-litellm-master-key", 6, "no-such-model"), id="unknown model"),
         ],
     )
     def test_what_fails_ends_in_a_sentence(self, litellm: str, tmp_path: Path, case: tuple[str, str, int, str]) -> None:
         model, key, code, words = case
-        done = run(tmp_path, litellm, model=model, env={"FOREIGN_KEY": key}, retry=self.RETRY)
+        done = run(tmp_path, litellm, model=model, env={"FOREIGN_KEY": key}, retry=self.RETRY, count=8)
         assert done.code == code, done.stderr
         assert words in done.stderr
 

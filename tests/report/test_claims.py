@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evalkit.report.claims import claim_served
+from evalkit.report.claims import claim_cached, claim_served
 from evalkit.report.content import build_sections
 from evalkit.report.html import render_html
 from evalkit.report.markdown import render_markdown
@@ -12,6 +12,7 @@ from evalkit.report.pack import pack_samples
 from evalkit.report.terminal import print_leaderboard
 from tests.weave_io.run_folders import ModelUnderTest, RunSpec, make_run_folder
 
+COUNTED = {"attempts": 30, "from_journal": 0, "peak_in_flight": 4}
 WARNING = "Not what was asked for"
 
 
@@ -83,3 +84,31 @@ def test_the_evaluations_of_a_model_give_one_sentence(stored):
     [cell, *_] = stored.cells
     cells = tuple(replace(cell, evaluation=name, served_models=("other",)) for name in ("a", "b"))
     assert len(claim_served(replace(stored, cells=cells))) == 1
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        pytest.param({}, (), id="an older run"),
+        pytest.param({"requests": 9, "from_cache": 0, "oldest_cached": None, "cache_problem": None}, (), id="none"),
+        pytest.param(
+            {"requests": 1230, "from_cache": 1200, "oldest_cached": "2026-07-01T10:00:00+00:00"},
+            ("1,200 of 1,230 answers came from the shared cache, the oldest given on 2026-07-01.",),
+            id="some",
+        ),
+        pytest.param(
+            {"requests": 9, "from_cache": 0, "cache_problem": "the shared cache x cannot be used"},
+            ("The shared cache x cannot be used.",),
+            id="a broken cache",
+        ),
+    ],
+)
+def test_answers_of_an_earlier_run_are_told(stored, packed, capsys, calls, said):
+    run = replace(stored, calls=calls and {**COUNTED, **calls})
+    assert tuple(sentence.replace("\u00a0", " ") for sentence in claim_cached(run)) == said
+    sections = build_sections(run)
+    pages = (render_markdown(run, sections), render_html(run, sections, packed[1]))
+    print_leaderboard(run)
+    for shown in (*pages, " ".join(capsys.readouterr().err.split())):
+        for sentence in said:
+            assert sentence in shown.replace("\u00a0", " ").replace("&nbsp;", " ")

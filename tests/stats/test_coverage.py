@@ -9,17 +9,7 @@ from evalkit.stats.intervals import Scores, score_interval, threshold_interval
 from evalkit.stats.paired import augmented_estimate
 from evalkit.stats.pairing import Pairing
 
-
-def beta_items(rng: random.Random, p: float, icc: float, n: int) -> list[float]:
-    """Items' own chances of being right: mean p, intraclass correlation icc."""
-    if icc == 0.0:
-        return [p] * n
-    a, b = p * (1 - icc) / icc, (1 - p) * (1 - icc) / icc
-    return [rng.betavariate(a, b) for _ in range(n)]
-
-
-def trials_of(rng: random.Random, chances: list[float], trials: int) -> list[float]:
-    return [sum(rng.random() < chance for _ in range(trials)) / trials for chance in chances]
+from .chances import beta_items, trials_of
 
 
 @pytest.mark.parametrize(

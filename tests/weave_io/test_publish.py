@@ -59,6 +59,8 @@ def test_the_board_says_what_the_engine_says_to_the_last_digit(tmp_path: Path, s
         model = block["models"][cell.model]
         assert values[model, "exact", "mean"] == [2 / 3] == [cell.metrics["exact"].mean]
         assert values[model, "exact", "failed"] == [1]
+        assert values[model, "exact", "lower"] == [cell.metrics["exact"].lower]
+        assert values[model, "exact", "upper"] == [cell.metrics["exact"].upper]
         assert values[model, "second", "mean"] == [1.0]
         assert values[model, "second", "failed"] == [2]
         assert values[model, "run", "latency_s.p50"] == [cell.latency_s["p50"]]

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-__all__ = ["load_samples_section", "load_script", "load_style"]
+__all__ = ["load_samples_section", "load_script", "load_shell", "load_style", "load_template"]
 
 _MODULES = (
     "text.js",
@@ -14,14 +14,29 @@ _MODULES = (
     "answer.js",
     "detail.js",
     "explorer.js",
+    "theme.js",
+    "reading.js",
     "shell.js",
 )
+
+_SHELL = ("text.js", "theme.js", "reading.js", "comparison.js")
 
 
 def load_script() -> str:
     """Return all modules of the page's script as one strict function, the same bytes each time."""
     modules = "\n".join(_read(name).strip() + "\n" for name in _MODULES)
     return f'"use strict";\n(() => {{\n{modules}}})();\n'
+
+
+def load_shell() -> str:
+    """Return the script of a page without samples: its theme switch, print and navigation."""
+    modules = "\n".join(_read(name).strip() + "\n" for name in _SHELL)
+    return f'"use strict";\n(() => {{\n{modules}}})();\n'
+
+
+def load_template(name: str) -> str:
+    """Return the source of a page's template."""
+    return _read(name)
 
 
 def load_style() -> str:

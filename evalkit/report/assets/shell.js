@@ -1,42 +1,4 @@
-// Shell: theme, shortcuts, print and the navigation's place. The page above the samples is complete without any of it.
-
-const remembered = {
-  get(name) {
-    try {
-      return localStorage.getItem(`evalkit.${name}`);
-    } catch {
-      return null;
-    }
-  },
-  set(name, value) {
-    try {
-      localStorage.setItem(`evalkit.${name}`, value);
-    } catch {
-      // A page opened from a file may have no storage; the choice then lasts as long as the page.
-    }
-  },
-};
-
-function startTheme() {
-  const root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => root.dataset.theme ?? (system.matches ? "dark" : "light");
-  const other = () => (chosen() === "dark" ? "light" : "dark");
-  const label = () => {
-    byId("theme").textContent = other() === "dark" ? "Dark" : "Light";
-    byId("theme").ariaLabel = `${byId("theme").textContent}: switch to ${other()} colours`;
-  };
-  const last = remembered.get("theme");
-  if (last === "dark" || last === "light") root.dataset.theme = last;
-  byId("theme").hidden = false;
-  byId("theme").addEventListener("click", () => {
-    root.dataset.theme = other();
-    remembered.set("theme", root.dataset.theme);
-    label();
-  });
-  system.addEventListener("change", label);
-  label();
-}
+// Shell: shortcuts, and the start of everything. The page above the samples is complete without any of it.
 
 function startShortcuts() {
   const enabled = byId("keys-on");
@@ -61,32 +23,6 @@ function startShortcuts() {
 function isInView(node) {
   const { top, bottom } = node.getBoundingClientRect();
   return top < innerHeight * 0.7 && bottom > innerHeight * 0.3;
-}
-
-function startPrint() {
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("main details:not([open])")];
-    for (const node of opened) node.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const node of opened) node.open = false;
-  });
-}
-
-/** Mark the section in view in the navigation. */
-function startNavigation() {
-  const links = new Map([...document.querySelectorAll("nav.toc a")].map((link) => [link.hash.slice(1), link]));
-  const watch = new IntersectionObserver(
-    (entries) => {
-      const entered = entries.findLast(({ isIntersecting }) => isIntersecting);
-      if (entered === undefined) return;
-      for (const link of links.values()) link.ariaCurrent = null;
-      links.get(entered.target.id).ariaCurrent = "true";
-    },
-    { rootMargin: "-20% 0px -70%" },
-  );
-  for (const id of links.keys()) if (byId(id) !== null) watch.observe(byId(id));
 }
 
 startTheme();

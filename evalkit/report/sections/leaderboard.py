@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.reference_rows import REFERENCES
 from evalkit.report.blocks import (
     Block,
     Cell,
@@ -16,7 +17,7 @@ from evalkit.report.blocks import (
     Strong,
     Table,
 )
-from evalkit.report.claims import claim_tie
+from evalkit.report.claims import claim_part, claim_tie
 from evalkit.report.numbers import (
     AT_LEAST,
     NOTHING,
@@ -38,6 +39,7 @@ from evalkit.results import RunResult
 __all__ = ["LeaderboardSection", "fit_axis", "format_rank"]
 
 _TOO_FEW = 2
+_MOST_METRICS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class LeaderboardSection:
         blocks: list[Block] = [Paragraph(_lead(run), "lead")]
         if (tie := claim_tie(run)) is not None:
             blocks.append(Paragraph((Strong(tie[0]), f" {tie[1]}"), "tie"))
-        blocks += [_board(run, standings), Paragraph((_note(run, standings),), "note")]
+        blocks += [_board(run, standings), Paragraph((_note(run, standings),), "note"), *_references(run)]
         if run.pairs and read_state(run) != "unpaired":
             blocks.append(fold_pairs(run.pairs))
         return (Section("leaderboard", "Leaderboard", "Leaderboard", tuple(blocks)),)
@@ -106,6 +108,27 @@ def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
     )
     caption = "Models with rank interval, score, failures, latency, tokens and cost"
     return Table(caption, columns, rows, head=1, style="leaderboard")
+
+
+def _references(run: RunResult) -> tuple[Block, ...]:
+    """Return the answers that no model gave, apart from the models: they have no rank."""
+    if not run.references:
+        return ()
+    metrics = sorted({each["metric"] for each in run.references}, key=lambda name: (name != run.primary, name))
+    means = {(each["reference"], each["metric"]): each["mean"] for each in run.references}
+    rows = tuple(
+        Row(
+            (
+                Cell(name, said),
+                *(Cell(format_percent(means.get((name, metric)), 1)) for metric in metrics[:_MOST_METRICS]),
+            )
+        )
+        for name, said in REFERENCES.items()
+        if any(each["reference"] == name for each in run.references)
+    )
+    columns = (Column("Reference, not ranked"), *(Column(metric, "number") for metric in metrics[:_MOST_METRICS]))
+    note = f"For scale: answers that no model gave, by the same scorers; never ranked{claim_part(run.references)}."
+    return (Paragraph((note,), "note"), Table("Scores of answers that no model gave", columns, rows, head=0))
 
 
 def _drawing(standing: Standing) -> IntervalCell:

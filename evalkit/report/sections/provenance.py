@@ -40,6 +40,8 @@ class ProvenanceSection:
 
 def _run(run: RunResult) -> list[tuple[str, str]]:
     items = [("Plan", run.plan_digest[:_SHORT])]
+    if run.parent_run is not None:
+        items.append(("Answers", f"of run {run.parent_run}, scored again"))
     if run.profile is not None:
         items.append(("Profile", run.profile))
     if run.git:
@@ -56,9 +58,10 @@ def _run(run: RunResult) -> list[tuple[str, str]]:
 
 
 def _calls(calls: Mapping[str, Json]) -> str:
+    cached = f"{format_count(calls['from_cache'])} from the shared cache, " if calls.get("from_cache") else ""
     return (
         f"{plural(calls['requests'], 'prediction')}, {plural(calls['attempts'], 'request')} sent, "
-        f"{format_count(calls['from_journal'])} from the journal, at most {calls['peak_in_flight']} in flight"
+        f"{format_count(calls['from_journal'])} from the journal, {cached}at most {calls['peak_in_flight']} in flight"
     )
 
 

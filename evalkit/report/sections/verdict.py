@@ -1,11 +1,13 @@
 """The verdict: what this run may claim, and the numbers of the whole run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
-from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
-from evalkit.report.claims import claim_best, claim_detail, claim_served
+from evalkit.records import Json
+from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, Paragraph, RunLine, Section, Verdict
+from evalkit.report.claims import claim_best, claim_cached, claim_detail, claim_served
 from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money, plural
 from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
 from evalkit.results import RunResult
@@ -13,6 +15,12 @@ from evalkit.results import RunResult
 __all__ = ["VerdictSection"]
 
 _NAMED = 3
+_KINDS: Mapping[str, Literal["FAIL", "INCONCLUSIVE", "PASS"]] = {
+    "fail": "FAIL",
+    "inconclusive": "INCONCLUSIVE",
+    "pass": "PASS",
+}
+"""A gate's verdicts as the page marks them, the gravest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +32,34 @@ class VerdictSection:
         is_empty = read_state(run) == "empty"
         is_complete = run.status == "complete" and not is_empty
         word = "No gate in this run" if is_complete else f"Run {'incomplete' if is_empty else run.status}"
-        detail = " ".join((claim_detail(run), *claim_served(run)))
+        detail = " ".join((claim_detail(run), *claim_cached(run), *claim_served(run)))
         if not is_complete and not is_empty:
             ended = " ".join(("The run did not end as planned, so the numbers below may change.", *_reasons(run)))
             detail = f"{detail} {ended}"
         verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
-        return (Section("verdict", "Verdict", "", (_run_line(run), verdict, _facts(run))),)
+        if run.gate is not None:
+            verdict = _gate_verdict(run.gate, verdict)
+        return (Section("verdict", "Verdict", "", (_run_line(run), verdict, *_checks(run), _facts(run))),)
+
+
+def _gate_verdict(gate: Mapping[str, Json], board: Verdict) -> Verdict:
+    """Return the gate's answer; what the board claims, and how a run ended that is not complete, follows it."""
+    kind = _KINDS[gate["verdict"]]
+    ended = "" if board.kind == "NONE" else f"{board.word}. "
+    headline: str = gate["sentence"].partition(": ")[2]
+    held = gate["baseline"]
+    against = "" if held is None else f"Held to run {held['run_id']} of {str(held['started_at'])[:10]}. "
+    headline = f"{headline[:1].upper()}{headline[1:]}"
+    return Verdict(kind, f"Gate: {gate['verdict']}", headline, f"{ended}{against}{board.headline} {board.detail}")
+
+
+def _checks(run: RunResult) -> tuple[Block, ...]:
+    """Return a line for each check of the gate, what failed first."""
+    if run.gate is None:
+        return ()
+    order = list(_KINDS)
+    checks = sorted(run.gate["checks"], key=lambda check: order.index(check["verdict"]))
+    return tuple(Paragraph((str(check["line"]),), "plain") for check in checks)
 
 
 def _reasons(run: RunResult) -> Iterator[str]:

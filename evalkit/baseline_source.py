@@ -1,0 +1,76 @@
+"""Which baseline is meant: a baseline file, a stored run, or the newest complete run before this one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalkit.baseline import read_baseline
+from evalkit.errors import ConfigError, StoreError
+from evalkit.folders import find_run, run_folders
+from evalkit.records import Json
+from evalkit.results import RunResult
+from evalkit.store import RunFolder
+from evalkit.stored_items import MetricItems, read_items
+
+__all__ = ["PREVIOUS", "HeldTo", "find_baseline"]
+
+PREVIOUS = "previous"
+"""Instead of a path: the newest complete run of the same name."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldTo:
+    """What a run is held to, and where it comes from."""
+
+    items: Sequence[MetricItems] = field(repr=False)
+    about: Mapping[str, Json]
+
+
+def find_baseline(reference: str, *, reports: Path, name: str, before: RunFolder | None, base_dir: Path) -> HeldTo:
+    """Return the baseline that a reference means: a file (relative to `base_dir`), a run, or `previous`.
+
+    `name` is the run's name and `before` its folder, where it has one already: previous is older than that.
+
+    Raises:
+        ConfigError: there is no such baseline, or it cannot be used.
+        StoreError: the run's journal cannot be read.
+    """
+    path = base_dir / reference
+    if reference != PREVIOUS and (path.is_file() and path.name != "run.json"):
+        found = read_baseline(path)
+        return HeldTo(found.items(), {"kind": "file", "reference": str(path), **found.about()})
+    if reference == PREVIOUS:
+        folder, run = _previous(reports if before is None else before.path.parent.parent, name, before)
+        kind = PREVIOUS
+    else:
+        folder, run = _run(reference, reports, path)
+        kind = "run"
+    about = {"kind": kind, "reference": str(folder.path), "name": run.name, "run_id": run.run_id}
+    return HeldTo(read_items(folder, run), {**about, "started_at": run.started_at})
+
+
+def _previous(reports: Path, name: str, before: RunFolder | None) -> tuple[RunFolder, RunResult]:
+    for folder in run_folders(reports, name):
+        if before is not None and folder.path.name >= before.path.name:
+            continue
+        run = folder.load()
+        if run.status == "complete" and run.cells and not run.plan.get("shard"):
+            return folder, run
+    raise ConfigError(
+        f"no baseline: no complete run of {name!r} below {reports}/ is older than this one; run once without --gate, "
+        "or name another baseline"
+    )
+
+
+def _run(reference: str, reports: Path, path: Path) -> tuple[RunFolder, RunResult]:
+    try:
+        folder = find_run(reference, reports)
+    except StoreError:
+        raise ConfigError(
+            f"no baseline {reference!r}: neither a file {path} nor a run below {reports}/; make one with "
+            "`evalkit baseline set RUN --reason WHY`"
+        ) from None
+    run = folder.load()
+    if run.status != "complete":
+        raise ConfigError(f"{folder.path} is {run.status}, and no baseline; finish it, or name another")
+    return folder, run

@@ -1,0 +1,33 @@
+"""`evalkit baseline diff`: what changes from a baseline to a run, or to another baseline."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from evalkit.baseline import read_baseline
+from evalkit.baseline_changes import compare_baselines, describe_changes
+from evalkit.baseline_source import find_baseline
+from evalkit.errors import ExitCode
+from evalkit.report.terminal import clean_text
+
+__all__ = ["command"]
+
+
+@click.command("diff", help="Show what changes from a baseline to a run or another baseline; no verdict.")
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("other", metavar="RUN|BASELINE")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders are.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+def command(baseline: Path, other: str, *, reports: Path, as_json: bool) -> int:
+    """Print a line for each metric: its means, and how many samples changed."""
+    found = read_baseline(baseline)
+    held_to = find_baseline(other, reports=reports, name=found.name, before=None, base_dir=Path())
+    changes = compare_baselines(found.items(), held_to.items)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(change) for change in changes], indent=1, ensure_ascii=False))
+        return ExitCode.DONE
+    for line in describe_changes(changes):
+        click.echo(clean_text(line))
+    return ExitCode.DONE

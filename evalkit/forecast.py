@@ -1,0 +1,176 @@
+"""What a plan will ask and cost, before anything is sent: calls, tokens, images and money, cell by cell; pure."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+from evalkit.content_parts import images_in
+from evalkit.plan import Cell, Plan
+from evalkit.prices import Prices
+from evalkit.records import CallKey, Json
+from evalkit.spending import cost_usd
+from evalkit.tokens import FIRST_ANSWER_TOKENS, TokenEstimator
+
+__all__ = ["ANSWERS_BY_DEFAULT", "ANSWERS_BY_LIMIT", "CellForecast", "Forecast", "IsKnown", "forecast_plan"]
+
+ANSWERS_BY_LIMIT = "max_tokens"
+"""Answers are taken to be as long as the request allows."""
+
+ANSWERS_BY_DEFAULT = f"{FIRST_ANSWER_TOKENS:,} tokens assumed, since the params set no max_tokens"
+"""How long answers are taken to be where nothing limits them."""
+
+IsKnown = Callable[[Cell, CallKey, int], str | None]
+"""Says of a call, by its cell, key and the sample's position, who has its answer already: journal, cache, or nobody."""
+
+_LIMITS = ("max_completion_tokens", "max_tokens")
+
+
+def _nobody(_cell: Cell, _key: CallKey, _position: int) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellForecast:
+    """One cell before its run.
+
+    `predictions` are `calls` to send and those that cost nothing: `shared` with an earlier cell, `in_journal` of the
+    unfinished run that would go on, or `in_cache`. Tokens, images and cost are those of `calls`;
+    the cost is None where the price is not known.
+    """
+
+    cell: str
+    evaluation: str
+    model: str
+    provider: str
+    samples: int
+    trials: int
+    predictions: int
+    shared: int
+    in_journal: int
+    in_cache: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    answers: str
+    images: int
+    cost_usd: float | None
+    price: dict[str, float] | None
+    price_source: str | None
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and answer together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """All cells before the run, and their sums."""
+
+    cells: tuple[CellForecast, ...]
+
+    @property
+    def calls(self) -> int:
+        """Calls to be sent, retries apart."""
+        return sum(cell.calls for cell in self.cells)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all prompts, estimated."""
+        return sum(cell.prompt_tokens for cell in self.cells)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of all answers, assumed."""
+        return sum(cell.completion_tokens for cell in self.cells)
+
+    @property
+    def known_cost_usd(self) -> float:
+        """What the cells with a known price cost."""
+        return math.fsum(cell.cost_usd or 0.0 for cell in self.cells)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """The models that have calls to pay and no price."""
+        return tuple(dict.fromkeys(cell.model for cell in self.cells if cell.cost_usd is None))
+
+    def describe(self) -> dict[str, Json]:
+        """Return it as JSON; the cost in all is null where a part of it is not known."""
+        return {
+            "cells": [asdict(cell) for cell in self.cells],
+            "calls": self.calls,
+            "predictions": sum(cell.predictions for cell in self.cells),
+            "shared": sum(cell.shared for cell in self.cells),
+            "in_journal": sum(cell.in_journal for cell in self.cells),
+            "in_cache": sum(cell.in_cache for cell in self.cells),
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "images": sum(cell.images for cell in self.cells),
+            "cost_usd": None if self.unpriced else self.known_cost_usd,
+            "known_cost_usd": self.known_cost_usd,
+            "unpriced": list(self.unpriced),
+        }
+
+
+def forecast_plan(plan: Plan, prices: Prices, *, is_known: IsKnown = _nobody) -> Forecast:
+    """Return what a plan asks: every prompt is rendered as it will be sent, and its tokens are estimated by its size.
+
+    Raises:
+        ConfigError: a prompt cannot be rendered for a sample.
+    """
+    return Forecast(tuple(_forecast_cell(plan, cell, prices, is_known) for cell in plan.cells))
+
+
+@dataclass(slots=True)
+class _Sums:
+    in_journal: int = 0
+    in_cache: int = 0
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+    images: int = 0
+
+
+def _forecast_cell(plan: Plan, cell: Cell, prices: Prices, is_known: IsKnown) -> CellForecast:
+    trials, sums, estimator = cell.evaluation.trials, _Sums(), TokenEstimator()
+    first = min(trials, plan.shared_trials(cell))
+    positions = list(plan.positions(cell))
+    for position in positions if first < trials else ():
+        request = cell.request(cell.present(cell.dataset.samples[position]), 0)
+        places = [is_known(cell, replace(request.key, trial=trial), position) for trial in range(first, trials)]
+        sums.in_journal += places.count("journal")
+        sums.in_cache += places.count("cache")
+        if calls := places.count(None):
+            tokens = estimator.estimate(request)
+            sums.calls += calls
+            sums.prompt += calls * tokens.prompt
+            sums.completion += calls * tokens.completion
+            sums.images += calls * sum(1 for _ in images_in(request.messages))
+    price = prices.of(cell.model)
+    cost = 0.0 if not sums.calls else None if price is None else cost_usd(price, sums.prompt, sums.completion)
+    return CellForecast(
+        cell=cell.key,
+        evaluation=cell.evaluation.name,
+        model=cell.model.label,
+        provider=cell.model.provider,
+        samples=len(positions),
+        trials=trials,
+        predictions=len(positions) * trials,
+        shared=len(positions) * first,
+        in_journal=sums.in_journal,
+        in_cache=sums.in_cache,
+        calls=sums.calls,
+        prompt_tokens=sums.prompt,
+        completion_tokens=sums.completion,
+        answers=_answers(cell),
+        images=sums.images,
+        cost_usd=cost,
+        price=None if price is None else {"input": price.input, "output": price.output},
+        price_source=None if price is None else price.source,
+    )
+
+
+def _answers(cell: Cell) -> str:
+    extra: dict[str, Json] = cell.params.get("extra_body") or {}
+    is_limited = any(extra.get(key, cell.params.get(key)) is not None for key in _LIMITS)
+    return ANSWERS_BY_LIMIT if is_limited else ANSWERS_BY_DEFAULT

@@ -1,0 +1,203 @@
+"""What each gate rule could notice with the samples and trials of a plan, and how many more would do; pure."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from evalkit.config.expand import is_match
+from evalkit.config.gates import FACTS, GateRule, GateSpec, claims_of
+from evalkit.errors import ConfigError
+from evalkit.forecast_spread import ItemSpread, StoredItems, assume_spread, spread_of_level, spread_of_stored
+from evalkit.plan import Cell, Plan
+from evalkit.records import Json
+from evalkit.registry import nearest
+from evalkit.stats.power import items_needed, smallest_detectable
+
+__all__ = ["RulePower", "forecast_gate"]
+
+_MORE_TRIALS = 5
+_MOST_TRIALS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePower:
+    """One rule held by one model: the smallest drop (shortfall, excess) that the gate's power would notice.
+
+    `alpha` is Holm's hardest step, the gate's over its `family`. `mde` is None for a fact and for a point rule, which
+    have no error to speak of; `more_trials` and `twice_samples` are what it would be with those. `samples_needed` and
+    `trials_needed` notice `detect`; None where no number does, or nothing is known of trials.
+    """
+
+    rule: str
+    metric: str
+    model: str
+    slice: str | None
+    claim: str
+    limit: float
+    severity: str
+    samples: int
+    trials: int
+    family: int
+    alpha: float
+    power: float
+    detect: float | None = None
+    deviation: float | None = None
+    basis: str = ""
+    is_assumed: bool = False
+    mde: float | None = None
+    more_trials: int | None = None
+    mde_more_trials: float | None = None
+    mde_twice_samples: float | None = None
+    samples_needed: int | None = None
+    trials_needed: int | None = None
+
+    @property
+    def is_too_weak(self) -> bool:
+        """Whether the plan is too small for the drop that the rule must notice."""
+        return self.detect is not None and self.mde is not None and self.mde > self.detect
+
+    @property
+    def enough(self) -> str:
+        """How many samples, or trials, would notice `detect`, in words; empty where no number does."""
+        said = [] if self.samples_needed is None else [f"{_two_digits(self.samples_needed):,} samples"]
+        said += [] if self.trials_needed is None else [f"{self.trials_needed} trials"]
+        return f"about {' or '.join(said)}" if said else ""
+
+    def describe(self) -> dict[str, Json]:
+        """Return it as JSON."""
+        return {**asdict(self), "is_too_weak": self.is_too_weak}
+
+
+def forecast_gate(plan: Plan, gate: GateSpec, stored: Sequence[StoredItems], *, score: float) -> tuple[RulePower, ...]:
+    """Return what each rule could notice, in the order of the rules and of the plan's models.
+
+    The differences are taken to vary as those of `stored` runs do, the baseline first; with one run only, or none,
+    by p(1 - p), p being its mean or else `score`.
+
+    Raises:
+        ConfigError: a rule fits no model, metric or slice of the plan.
+    """
+    held = [each for rule in gate.rules for each in _held(plan, rule)]
+    family = sum(each.cell is not None and not each.rule.strict_point for each in held)
+    return tuple(_power(each, gate, family, stored, score) for each in held)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A rule, a model that holds it, and the cell and number of samples that it is about; no cell: a fact."""
+
+    rule: GateRule
+    model: str
+    cell: Cell | None = None
+    samples: int = 0
+    slice: str | None = None
+
+
+def _held(plan: Plan, rule: GateRule) -> Iterator[_Held]:
+    labels = list(dict.fromkeys(cell.model.label for cell in plan.cells))
+    models = [label for label in labels if is_match(label, rule.model)]
+    if not models:
+        raise _unfit(rule, f"no model of the plan matches {rule.model!r}{nearest(rule.model, labels)}")
+    if rule.metric in FACTS:
+        yield from (_Held(rule, model) for model in models)
+        return
+    metrics = [f"{cell.evaluation.name}.{scorer}" for cell in plan.cells for scorer in cell.evaluation.scorers]
+    cells = [
+        cell
+        for cell in plan.cells
+        if cell.model.label in models
+        and rule.metric in {f"{cell.evaluation.name}.{s}" for s in cell.evaluation.scorers}
+    ]
+    if not cells:
+        raise _unfit(rule, f"the plan has no metric of that name for these models{nearest(rule.metric, metrics)}")
+    for cell in cells:
+        yield from _slices(plan, rule, cell)
+
+
+def _slices(plan: Plan, rule: GateRule, cell: Cell) -> Iterator[_Held]:
+    positions = list(plan.positions(cell))
+    if rule.slice is None:
+        yield _Held(rule, cell.model.label, cell, len(positions))
+        return
+    key, _, pattern = rule.slice.partition("=")
+    counts: dict[str, int] = {}
+    for position in positions:
+        value = cell.dataset.samples[position].slices.get(key)
+        if value is not None and is_match(value, pattern):
+            counts[value] = counts.get(value, 0) + 1
+    if not counts:
+        raise _unfit(rule, f"no sample of {cell.evaluation.name} is in slice {rule.slice!r}")
+    for value in sorted(counts):
+        yield _Held(rule, cell.model.label, cell, counts[value], f"{key}={value}")
+
+
+def _unfit(rule: GateRule, why: str) -> ConfigError:
+    return ConfigError(f"gate rule {rule.name or rule.metric}: {why}")
+
+
+def _power(held: _Held, gate: GateSpec, family: int, stored: Sequence[StoredItems], score: float) -> RulePower:
+    rule, cell = held.rule, held.cell
+    claim = claims_of(rule)[0]
+    limit: float = getattr(rule, claim)
+    said: dict[str, Json] = {"samples": held.samples, "trials": 1 if cell is None else cell.evaluation.trials}
+    alpha = gate.alpha / max(1, family)
+    if cell is not None and not rule.strict_point and held.samples:
+        said |= _reach(held, cell, gate, alpha=alpha, spread=_spread(rule, cell, stored, score))
+    return RulePower(
+        rule=rule.name or rule.metric,
+        metric=rule.metric,
+        model=held.model,
+        slice=held.slice,
+        claim=claim,
+        limit=limit,
+        severity=rule.severity,
+        family=family,
+        alpha=alpha,
+        power=gate.power,
+        detect=rule.detect,
+        **said,
+    )
+
+
+def _spread(rule: GateRule, cell: Cell, stored: Sequence[StoredItems], score: float) -> ItemSpread:
+    of_metric = [each for each in (run.find(rule.metric, cell.model.label) for run in stored) if each is not None]
+    if rule.max_drop is not None:
+        return spread_of_stored(of_metric) or assume_spread(score)
+    limit = rule.min if rule.min is not None else rule.max
+    assert limit is not None
+    return spread_of_level(of_metric, limit)
+
+
+def _reach(held: _Held, cell: Cell, gate: GateSpec, *, alpha: float, spread: ItemSpread) -> dict[str, Json]:
+    margin = held.rule.max_drop or 0.0
+    trials = cell.evaluation.trials if cell.evaluation.reduce == "mean" else 1
+    can_average = cell.evaluation.reduce == "mean" and spread.within is not None
+
+    def notice(samples: float, times: int) -> float:
+        error = spread.deviation(times) / math.sqrt(samples)
+        return smallest_detectable(error, alpha=alpha, power=gate.power, margin=margin)
+
+    more = max(_MORE_TRIALS, 2 * trials) if can_average else None
+    detect, needed = held.rule.detect, math.inf
+    enough: Iterator[int] = iter(())
+    if detect is not None:
+        needed = items_needed(detect, spread.deviation(trials), alpha=alpha, power=gate.power, margin=margin)
+        times = range(trials, _MOST_TRIALS + 1) if can_average else range(trials, trials + 1)
+        enough = (each for each in times if notice(held.samples, each) <= detect)
+    return {
+        "deviation": spread.deviation(trials),
+        "basis": spread.basis,
+        "is_assumed": spread.is_assumed,
+        "mde": notice(held.samples, trials),
+        "more_trials": more,
+        "mde_more_trials": None if more is None else notice(held.samples, more),
+        "mde_twice_samples": notice(2 * held.samples, trials),
+        "samples_needed": math.ceil(needed) if math.isfinite(needed) else None,
+        "trials_needed": next(enough, None),
+    }
+
+
+def _two_digits(count: int) -> int:
+    """Return a count rounded up to two digits: what it rests on is no more exact."""
+    unit = 10 ** max(0, len(str(count)) - 2)
+    return -(-count // unit) * unit

@@ -1,0 +1,158 @@
+"""A gate in sentences: its verdict in one, each check on a line, for a terminal, a report and a CI log."""
+
+import math
+
+from evalkit.gate_result import Check, GateResult
+from evalkit.records import Json
+from evalkit.stats.verdicts import Verdict
+
+__all__ = ["check_line", "check_subject", "describe_gate", "gate_lines", "gate_sentence"]
+
+_TINY_P = 1e-4
+_NAMED = 3
+_LARGEST_LEVEL_P = 0.5
+_CLAIMS = {"max_drop": "margin", "min": "at least", "max": "at most"}
+
+
+def describe_gate(gate: GateResult) -> dict[str, Json]:
+    """Return the gate as run.json holds it: every figure, and the sentences that say it."""
+    plain = gate.describe()
+    lines = [{**check.describe(), "line": check_line(check, gate)} for check in gate.checks]
+    return {"verdict": plain.pop("verdict"), "sentence": gate_sentence(gate), **plain, "checks": lines}
+
+
+def gate_lines(gate: GateResult) -> list[str]:
+    """Return the verdict's sentence, then a line for each check."""
+    return [gate_sentence(gate), *(check_line(check, gate) for check in gate.checks)]
+
+
+def gate_sentence(gate: GateResult) -> str:
+    """Return the verdict in one sentence."""
+    held = [check for check in gate.checks if check.severity == "fail"]
+    warned = [check for check in gate.checks if check.severity == "warn" and check.verdict is Verdict.FAIL]
+    verdict, count = gate.verdict, len(held)
+    found = [check for check in held if check.verdict is verdict]
+    share = "the one check" if count == 1 else f"{len(found)} of {count} checks"
+    if verdict is Verdict.PASS:
+        said = "no rule of severity fail" if not held else _all(count)
+    elif verdict is Verdict.FAIL:
+        said = f"{share} {'is' if len(found) == 1 else 'are'} proven to fail: {_named(found, gate)}"
+    else:
+        said = f"nothing is proven to fail, and {share} cannot be decided: {_named(found, gate)}"
+    warning = f"; {_plural(len(warned), 'warning')}: {_named(warned, gate)}" if warned else ""
+    return f"{verdict.value.upper()}: {said}{warning}."
+
+
+def check_subject(check: Check, gate: GateResult) -> str:
+    """Return what a check is about; the model only where the gate is about several."""
+    has_many = len({each.model for each in gate.checks}) > 1
+    return ", ".join(part for part in (check.name, check.model if has_many else "", check.slice or "") if part)
+
+
+def check_line(check: Check, gate: GateResult) -> str:
+    """Return a check in one line: verdict, estimate, bounds, what they rest on, and what could have been noticed."""
+    word = check.verdict.value.upper()
+    if check.severity == "warn" and check.verdict is Verdict.FAIL:
+        word = "WARN"
+    head = f"{word} {check_subject(check, gate)}: {_figure(check)}{_bounds(check)} ({_basis(check, gate)})."
+    return " ".join(part for part in (head, _because(check), *_reach(check)) if part)
+
+
+def _figure(check: Check) -> str:
+    return "no figure" if check.estimate is None else _number(check.estimate, check)
+
+
+def _bounds(check: Check) -> str:
+    if check.lower is None and check.upper is None:
+        return ""
+    lower, upper = ("?" if bound is None else _number(bound, check) for bound in (check.lower, check.upper))
+    return f" [{lower}, {upper}]"
+
+
+def _basis(check: Check, gate: GateResult) -> str:
+    parts: list[str] = []
+    if check.lower is not None or check.upper is not None:
+        parts.append(f"one-sided {100 * (1 - (check.alpha or gate.alpha)):g}% bounds")
+    limit = f"{check.limit:.3f}" if check.claim == "max_drop" else _number(check.limit, check)
+    parts.append(f"{_CLAIMS[check.claim]} {limit}")
+    if not check.higher_is_better and not check.unit:
+        parts.append("lower is better")
+    if check.unit:
+        noun = "sample" if check.metric == "cost_per_sample_usd" else "call"
+        parts.append(
+            f"{_plural(check.items, noun)}; a fact of this run" if check.is_fact else _plural(check.items, noun)
+        )
+    else:
+        groups = f" in {_plural(check.clusters, 'group')}" if check.is_grouped else ""
+        parts.append(f"{_plural(check.items, 'item')}{groups} x {_plural(check.trials, 'trial')}")
+    if check.missing:
+        parts.append(f"{check.missing} missing")
+    if check.is_point:
+        parts.append("point rule, no error control")
+    if check.p_raw is not None:
+        parts.append(_p_text(check, gate))
+    return "; ".join(parts)
+
+
+def _p_text(check: Check, gate: GateResult) -> str:
+    is_floor = check.claim != "max_drop" and check.p_raw == _LARGEST_LEVEL_P
+    raw = "p 0.50 or more" if is_floor else f"p {_p(check.p_raw)}"
+    if gate.family <= 1 or check.p_adjusted is None:
+        return raw
+    return f"{raw}, {_p(check.p_adjusted)} adjusted for {gate.family} claims; bounds not adjusted"
+
+
+def _because(check: Check) -> str:
+    return f"{check.reason[0].upper()}{check.reason[1:]}." if check.reason else ""
+
+
+def _reach(check: Check) -> list[str]:
+    """Return what this many items could have noticed, and how many would notice more."""
+    if check.mde is None or check.power is None:
+        return []
+    drop = {"max_drop": "drop", "min": "shortfall", "max": "excess"}[check.claim]
+    if check.claim == "max_drop" and not check.higher_is_better:
+        drop = "rise"
+    said = [f"This run would notice a {drop} of {check.mde:.3f} (power {check.power:.0%})."]
+    if check.detect is not None and check.items_needed is not None and check.items_needed > check.items:
+        said.append(f"To detect {check.detect:.3f}: about {_about(check.items_needed)} items.")
+    if check.verdict is Verdict.INCONCLUSIVE and check.detect is None and check.items_to_pass is not None:
+        said.append(f"To pass where nothing changed: about {_about(check.items_to_pass)} items.")
+    return said
+
+
+def _number(value: float, check: Check) -> str:
+    if check.unit == "usd":
+        return f"${value:.4g}"
+    if check.unit == "s":
+        return f"{value:.3g} s"
+    if check.unit == "tokens":
+        return f"{value:,.0f} tokens"
+    if check.unit == "share":
+        return f"{value:.4f}"
+    return f"{value:+.3f}" if check.claim == "max_drop" else f"{value:.3f}"
+
+
+def _p(value: float | None) -> str:
+    assert value is not None
+    return "<1e-4" if value < _TINY_P else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"  # noqa: PLR2004  two digits
+
+
+def _about(count: int) -> str:
+    """Return a count in two digits: what it rests on is no more exact."""
+    unit = 10 ** max(0, math.floor(math.log10(max(count, 1))) - 1)
+    return f"{math.ceil(count / unit) * unit:,}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _all(count: int) -> str:
+    return "the one check holds" if count == 1 else f"all {count} checks hold"
+
+
+def _named(checks: list[Check], gate: GateResult) -> str:
+    names = list(dict.fromkeys(check_subject(check, gate) for check in checks))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

@@ -1,0 +1,114 @@
+"""`leaderboard.csv`, `leaderboard.json` and `leaderboard.md`: models first, references after."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+from evalkit.records import Json
+from evalkit.report.blocks import Section, Table
+from evalkit.report.claims import claim_best, claim_tie
+from evalkit.report.markdown import markdown_sentence, markdown_table
+from evalkit.report.standings import Standing, count_failed, read_standings
+from evalkit.results import MetricResult, RunResult
+
+__all__ = ["board_rows", "render_board_csv", "render_board_json", "render_board_markdown"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def board_rows(run: RunResult) -> list[dict[str, Json]]:
+    """Return a row for each model, best first, then one for each reference; every row has the same keys.
+
+    Numbers are whole: rates in [0, 1], USD, seconds; None where nothing is known. A metric beside the primary one has
+    its mean, ends of its interval and n under its own name.
+    """
+    metrics = list(dict.fromkeys(f"{cell.evaluation}.{name}" for cell in run.cells for name in cell.metrics))
+    metrics.sort(key=lambda name: name != run.primary)
+    rows = [{**_place(standing), **_figures(run, standing.model, metrics)} for standing in read_standings(run)]
+    empty = dict.fromkeys(rows[0]) if rows else {}
+    for name in dict.fromkeys(each["reference"] for each in run.references):
+        row = {**empty, "kind": "reference", "model": name}
+        for each in run.references:
+            if each["reference"] == name and each["metric"] in metrics:
+                row |= {each["metric"]: each["mean"], f"{each['metric']} n": each["n"]}
+        rows.append(row)
+    return rows
+
+
+def render_board_csv(run: RunResult) -> str:
+    """Return the rows as CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    rows, text = board_rows(run), io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _harmless(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def render_board_json(run: RunResult) -> str:
+    """Return the rows, the run they are of, and the pairs and tie that their ranks rest on."""
+    content = {
+        "run_id": run.run_id,
+        "primary": run.primary,
+        "claim": claim_best(run),
+        "rows": board_rows(run),
+        "tie": run.tie,
+        "pairs": run.pairs,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def render_board_markdown(run: RunResult, sections: Sequence[Section]) -> str:
+    """Return the tables of the report's leaderboard, every row of them, under their claim."""
+    blocks = next((section.blocks for section in sections if section.id == "leaderboard"), ())
+    tie = claim_tie(run)
+    lines = [f"### {markdown_sentence(run.name)}", "", f"**{markdown_sentence(claim_best(run))}**"]
+    lines += [f" {markdown_sentence(tie[1])}"] if tie is not None and not claim_best(run).startswith(tie[0]) else []
+    for block in blocks:
+        if isinstance(block, Table):
+            lines += ["", *markdown_table(block, block.rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _place(standing: Standing) -> dict[str, Json]:
+    spending, metric, cell = standing.spending, standing.metric, standing.cell
+    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+    own, other = (None, None) if metric is None else count_failed(metric.outcomes)
+    low, high = standing.rank or (None, None)
+    return {
+        "kind": "model",
+        "rank_low": low,
+        "rank_high": high,
+        "band": standing.band,
+        "model": standing.model,
+        "model_id": standing.model_id,
+        "not_scored_model": own,
+        "not_scored_other": other,
+        "latency_p50_s": latency.get("p50"),
+        "latency_p95_s": latency.get("p95"),
+        "input_tokens": spending.input_tokens,
+        "output_tokens": spending.output_tokens,
+        "cost_usd": spending.cost_usd,
+        "cost_per_sample_usd": spending.cost_per_sample,
+    }
+
+
+def _figures(run: RunResult, model: str, metrics: Sequence[str]) -> dict[str, Json]:
+    own = {
+        f"{cell.evaluation}.{name}": metric
+        for cell in run.cells
+        if cell.model == model
+        for name, metric in cell.metrics.items()
+    }
+    return {key: value for name in metrics for key, value in _figure(name, own.get(name)).items()}
+
+
+def _figure(name: str, metric: MetricResult | None) -> dict[str, Json]:
+    if metric is None:
+        return {name: None, f"{name} lower": None, f"{name} upper": None, f"{name} n": None}
+    return {name: metric.mean, f"{name} lower": metric.lower, f"{name} upper": metric.upper, f"{name} n": metric.n}
+
+
+def _harmless(value: Json) -> Json:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
