@@ -112,7 +112,7 @@ def bar_limit(server: Endpoint, folder: Path) -> None:
 def bar_rate(server: Endpoint, folder: Path) -> None:
     """Starts per second."""
     server.reset(latency_s=0.01)
-    for rate, rows in ((2.5, 25), (50, 300), (500, 2000)):
+    for rate, rows in ((0.5, 12), (2.5, 25), (50, 300), (500, 2000)):
         server.reset()
         throttle = {"max_concurrency": 64, "requests_per_second": rate, "adaptive": False}
         evalkit(server, rows, 64, folder, throttle=throttle)

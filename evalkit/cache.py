@@ -1,6 +1,7 @@
 """Answers that later runs may use again: one SQLite file that many processes read and write at once.
 
-A cache never fails a run: a file that cannot be used is one `problem`, and every question is asked as without it.
+A cache never fails a run: the first thing that goes wrong is its `problem`. When it cannot be read, every question is
+asked as without it; when it cannot be written, what it holds is used and nothing is added.
 """
 
 import contextlib
@@ -28,8 +29,11 @@ KEPT = frozenset({PredictionOutcome.OK, PredictionOutcome.TRUNCATED})
 _GROUP_S = 0.05
 """How long a write waits for others to share its commit."""
 
+_READER_PATIENCE_MS = 500
+"""How long a look-up, which keeps every other call waiting, may wait for a lock that readers hardly ever meet."""
+
 _PUT_QUESTION = "INSERT OR IGNORE INTO questions VALUES (?, ?)"
-_PUT_ANSWER = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_ANSWER = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _FIND = "SELECT prediction FROM answers WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?"
 
 
@@ -51,9 +55,13 @@ def read_answer(text: str) -> Prediction | None:
 class SharedCache:
     """The cache of one run: it reads where it is asked, and writes in a thread of its own, many answers a commit."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file at `path`; when that cannot be, `problem` says why and nothing is ever found."""
+    def __init__(self, path: Path, *, run_id: str = "") -> None:
+        """Open or create the file at `path`; when that cannot be, `problem` says why and nothing is ever found.
+
+        `run_id` is kept beside each answer, which tells later where it comes from.
+        """
         self.path = path
+        self._run_id = run_id
         self.problem: str | None = None
         self._queue: list[tuple[Json, ...]] = []
         self._waiting = threading.Condition()
@@ -63,8 +71,10 @@ class SharedCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = open_cache(path)
+            self._db.execute(f"PRAGMA busy_timeout={_READER_PATIENCE_MS}")
         except (OSError, sqlite3.Error, StoreError) as error:
-            self._give_up(error)
+            self._give_up(error, "cannot be used", "the run did without it")
+            self._stop_reading()
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +89,8 @@ class SharedCache:
         try:
             row = self._db.execute(_FIND, (key.request, key.sample_id, key.trial, key.slot)).fetchone()
         except sqlite3.Error as error:
-            self._give_up(error)
+            self._give_up(error, "cannot be read", "from there on, every call was asked")
+            self._stop_reading()
             return None
         return None if row is None else read_answer(row[0])
 
@@ -107,6 +118,9 @@ class SharedCache:
             self._waiting.notify()
         if self._writer is not None:
             self._writer.join()
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
         db, self._db = self._db, None
         if db is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -117,9 +131,9 @@ class SharedCache:
             version = describe_versions().get("evalkit", "")
             with contextlib.closing(open_cache(self.path)) as db:
                 while rows := self._next_rows():
-                    _write(db, rows, version)
+                    _write(db, rows, (version, self._run_id))
         except (OSError, ValueError, sqlite3.Error, StoreError) as error:
-            self._give_up(error)
+            self._give_up(error, "cannot be written", "from there on, no answer was kept")
 
     def _next_rows(self) -> Sequence[tuple[Json, ...]]:
         """Wait for rows, and a moment for more of them; none are left when the cache is closed."""
@@ -129,19 +143,19 @@ class SharedCache:
             rows, self._queue = self._queue, []
         return rows
 
-    def _give_up(self, error: Exception) -> None:
-        """Keep the first problem alone: the run goes on without the cache."""
+    def _give_up(self, error: Exception, what: str, effect: str) -> None:
+        """Keep the first problem alone; nothing is written any more."""
         with self._waiting:
             self._queue.clear()
-            advice = "the run did without it; `evalkit cache clear` removes it, EVALKIT_HOME moves it"
-            self.problem = self.problem or f"the shared cache {self.path} cannot be used ({error}); {advice}"
+            advice = f"{effect}; `evalkit cache clear` empties it, EVALKIT_HOME moves it"
+            self.problem = self.problem or f"the shared cache {self.path} {what} ({error}); {advice}"
 
 
-def _write(db: sqlite3.Connection, rows: Sequence[tuple[Json, ...]], version: str) -> None:
+def _write(db: sqlite3.Connection, rows: Sequence[tuple[Json, ...]], origin: tuple[str, str]) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         db.executemany(_PUT_QUESTION, [(row[7], row[-1]) for row in rows])
-        db.executemany(_PUT_ANSWER, [(*row[:-1], version) for row in rows])
+        db.executemany(_PUT_ANSWER, [(*row[:-1], *origin) for row in rows])
         db.execute("COMMIT")
     except sqlite3.Error:
         with contextlib.suppress(sqlite3.Error):

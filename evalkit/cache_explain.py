@@ -14,7 +14,9 @@ from evalkit.records import CallKey, Json, Message, Request
 
 __all__ = ["CallExplained", "Choice", "Reason", "explain_calls"]
 
-_FIND = "SELECT answered_at, prediction FROM answers WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?"
+_FIND = (
+    "SELECT answered_at, run_id, prediction FROM answers WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?"
+)
 _OF_THE_SAMPLE = (
     "SELECT request, trial, url, params, question FROM answers WHERE sample_id = ? AND model = ? AND slot = ? "
     "ORDER BY answered_at DESC"
@@ -39,13 +41,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class CallExplained:
-    """One call: when its answer was given, a Unix time, or why there is none."""
+    """One call: when its answer was given, a Unix time, and in which run; or why there is none."""
 
     evaluation: str
     model: str
     sample_id: str
     trial: int
     answered_at: float | None
+    run_id: str | None
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -62,6 +65,7 @@ class CallExplained:
             "trial": self.trial,
             "hit": self.is_hit,
             "answered_at": self.answered_at,
+            "run_id": self.run_id,
             "reasons": [{"kind": r.kind, "text": r.text, "detail": r.detail} for r in self.reasons],
         }
 
@@ -120,14 +124,15 @@ class _Explainer:
         self._known: dict[str, bool] = {}
 
     def explain(self, cell: Cell, request: Request) -> CallExplained:
-        answered_at = self._find(request.key)
-        reasons = tuple(self._reasons(cell, request)) if answered_at is None else ()
         names = cell.evaluation.name, cell.model.label, request.key.sample_id, request.key.trial
-        return CallExplained(*names, answered_at, reasons)
+        found = self._find(request.key)
+        if found is not None:
+            return CallExplained(*names, *found)
+        return CallExplained(*names, None, None, tuple(self._reasons(cell, request)))
 
-    def _find(self, key: CallKey) -> float | None:
+    def _find(self, key: CallKey) -> tuple[float, str] | None:
         row = self._db.execute(_FIND, (key.request, key.sample_id, key.trial, key.slot)).fetchone()
-        return None if row is None or read_answer(row[1]) is None else float(row[0])
+        return None if row is None or read_answer(row[2]) is None else (float(row[0]), row[1])
 
     def _reasons(self, cell: Cell, request: Request) -> Iterator[Reason]:
         if not self._knows(request.model):

@@ -2,7 +2,7 @@
 
 Tables (written by any number of processes at once):
     questions   digest -> the messages, once for all models and trials that were asked them
-    answers     call key -> url, model, params, the question's digest, answer, when, and by which evalkit
+    answers     call key -> url, model, params, the question's digest, answer, when, by which evalkit, in which run
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from evalkit.errors import StoreError
 
 __all__ = ["CACHE_VERSION", "open_cache", "read_cache"]
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.02
@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS questions (digest TEXT PRIMARY KEY, messages TEXT NOT
 CREATE TABLE IF NOT EXISTS answers (
     request TEXT NOT NULL, sample_id TEXT NOT NULL, trial INTEGER NOT NULL, slot TEXT NOT NULL, url TEXT NOT NULL,
     model TEXT NOT NULL, params TEXT NOT NULL, question TEXT NOT NULL, prediction TEXT NOT NULL,
-    answered_at REAL NOT NULL, version TEXT NOT NULL, PRIMARY KEY (request, sample_id, trial, slot));
+    answered_at REAL NOT NULL, version TEXT NOT NULL, run_id TEXT NOT NULL,
+    PRIMARY KEY (request, sample_id, trial, slot));
 CREATE INDEX IF NOT EXISTS answers_of_a_sample ON answers (sample_id, model);
 CREATE INDEX IF NOT EXISTS answers_to_a_question ON answers (question, model);
 """

@@ -32,6 +32,7 @@ class CallColumns:
         self._is_billed = bytearray(rows)
         self._is_shared = bytearray(rows)
         self._prompt, self._completion, self._total = (array("q", [_UNKNOWN]) * rows for _ in range(3))
+        self._is_cached = bytearray(rows)
         self._attempts = array("l", [0]) * rows
         self._seconds = {part: array("d", [math.nan]) * rows for part in ("service", *TIMING_PARTS)}
         self._model, self._fingerprint = (array("i", [_UNKNOWN]) * rows for _ in range(2))
@@ -51,6 +52,7 @@ class CallColumns:
         self._prompt[row] = _UNKNOWN if prompt is None else prompt
         self._completion[row] = _UNKNOWN if completion is None else completion
         self._total[row] = _UNKNOWN if total is None else total
+        self._is_cached[row] = prediction.from_cache
         self._attempts[row] = 0 if prediction.from_cache else prediction.attempts
         for part, seconds in self._seconds.items():
             value: float | None = getattr(prediction.timing, f"{part}_s") if is_answered else None
@@ -117,10 +119,12 @@ class CallColumns:
     def attempts(self) -> dict[str, int]:
         """Return the requests sent, the calls that needed more than one, and the most that one call needed.
 
-        An answer out of the shared cache was asked for by an earlier run.
+        `from_cache` counts the answers out of the shared cache, which an earlier run sent for.
         """
         own = [self._attempts[row] for row, shared in enumerate(self._is_shared) if not shared and self._has_run(row)]
-        return {"sent": sum(own), "retried": sum(count > 1 for count in own), "most": max(own, default=0)}
+        cached = sum(self._is_cached)
+        retried = sum(count > 1 for count in own)
+        return {"sent": sum(own), "retried": retried, "most": max(own, default=0), "from_cache": cached}
 
     def served_models(self) -> tuple[str, ...]:
         """Return the models that the server says have answered, sorted."""

@@ -36,7 +36,8 @@ class CellResult:
     """One model on one evaluation, as in run.json.
 
     `latency_s` is the service time of answering attempts alone; `timing_s` tells what comes beside it (queue, backoff)
-    and its parts (first_byte, first_token), `attempts` the requests sent, the calls retried and the most for one call.
+    and its parts (first_byte, first_token), `attempts` the requests sent, the calls retried, the most for one call, and
+    the answers from the shared cache, whose times are those of the call that was made then.
     `cost_usd` is what the answers cost at `price` (input and output, USD per million tokens), None where not all is
     known.
     """

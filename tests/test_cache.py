@@ -1,13 +1,15 @@
 """An answer is used again for exactly the call it was given to, and a broken cache costs nothing but the reuse."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,26 @@ class Counting:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / ".evalkit" / "cache.sqlite"
+
+
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """Return a cache in a folder that users without rights can enter; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "cache.sqlite"
+
+
+@contextlib.contextmanager
+def without_rights() -> Iterator[None]:
+    """Be nobody for a while where the tests run as root, who writes everywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def ask(path: Path, model: Counting, *requests: Request, refresh: bool = False) -> list[Prediction]:
@@ -181,14 +203,55 @@ def test_a_cache_that_cannot_be_used_is_one_problem(path: Path, spoil: Callable[
     assert str(path) in cache.problem
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_cannot_be_written_is_one_problem(path: Path) -> None:
-    path.parent.mkdir()
-    path.parent.chmod(0o500)
-    with SharedCache(path) as cache:
+def test_a_folder_that_cannot_be_written_is_one_problem(shelf: Path) -> None:
+    shelf.parent.chmod(0o555)
+    with without_rights(), SharedCache(shelf) as cache:
         answer = asyncio.run(Cached(Counting(), cache, url=URL).predict(asks()))
     assert answer.text == "answer 1"
-    assert cache.problem is not None
+    assert "the run did without it" in (cache.problem or "")
+    shelf.parent.chmod(0o755)
+
+
+def test_a_file_that_cannot_be_written_gives_what_it_holds(shelf: Path) -> None:
+    ask(shelf, Counting(), asks())
+    shelf.chmod(0o444)
+    shelf.parent.chmod(0o777)
+    model = Counting()
+    with without_rights(), SharedCache(shelf) as cache:
+        cached = Cached(model, cache, url=URL)
+        answers = [asyncio.run(cached.predict(request)) for request in (asks("new"), asks())]
+    assert [answer.from_cache for answer in answers] == [False, True]
+    assert "cannot be written" in (cache.problem or "")
+    assert "did without" not in (cache.problem or "")
+
+
+def test_a_full_disk_costs_no_answer(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _FULL_DISK, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cannot be written" in done.stdout
+
+
+def test_a_look_up_that_failed_is_the_last(path: Path) -> None:
+    """It may have waited for a lock, and every other call with it."""
+    ask(path, Counting(), asks())
+    with SharedCache(path) as cache:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("ALTER TABLE answers RENAME TO away")
+            assert cache.find(asks().key) is None
+            first = cache.problem or ""
+            other.execute("ALTER TABLE away RENAME TO answers")
+        assert cache.find(asks().key) is None
+    assert cache.problem == first
+    assert "from there on, every call was asked" in first
+    assert ask(path, Counting(), asks())[0].from_cache, "the next run reads it again"
+
+
+def test_an_answer_tells_which_run_it_is_from(path: Path) -> None:
+    for run_id in ("first", "second"):
+        with SharedCache(path, run_id=run_id) as cache:
+            asyncio.run(Cached(Counting(), cache, url=URL).predict(asks()))
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT run_id FROM answers").fetchall() == [("first",)]
 
 
 def test_an_answer_that_cannot_be_read_is_asked_again(path: Path) -> None:
@@ -221,6 +284,27 @@ _WRITER = textwrap.dedent("""
             cache.put(request, "u", Prediction(PredictionOutcome.OK, f"{who}{n}"))
             cache.find(request.key)
     sys.exit(cache.problem)
+""")
+
+
+_FULL_DISK = textwrap.dedent("""
+    import asyncio, resource, sys
+    from pathlib import Path
+    from evalkit.cache import Cached, SharedCache
+    from evalkit.records import CallKey, Message, Prediction, PredictionOutcome, Request, Sample
+
+    class Model:
+        async def predict(self, request, on_text=None):
+            return Prediction(PredictionOutcome.OK, "x" * 100_000)
+
+    cache = SharedCache(Path(sys.argv[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    cached = Cached(Model(), cache, url="u")
+    for n in range(40):
+        request = Request("m", (Message("user", str(n)),), {}, Sample(str(n), ""), CallKey("r", str(n)))
+        assert asyncio.run(cached.predict(request)).text
+    cache.close()
+    print(cache.problem)
 """)
 
 

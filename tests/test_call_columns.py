@@ -164,16 +164,20 @@ def test_what_comes_beside_the_latency_is_told_apart() -> None:
     }
     assert (found["queue"]["p50"], found["queue"]["p95"]) == (5.0, None)
     assert calls.latency_s(confidence=0.95, is_nested=False)["mean"] == 2.0
-    assert calls.attempts() == {"sent": 10, "retried": 2, "most": 6}
+    assert calls.attempts() == {"sent": 10, "retried": 2, "most": 6, "from_cache": 0}
 
 
 def test_a_call_that_another_cell_pays_for_was_not_sent_again() -> None:
     calls = CallColumns(2)
     calls.put(0, timed(service_s=1.0, attempts=4), is_shared=True)
-    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0}
+    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0, "from_cache": 0}
     assert calls.latency_s(confidence=0.95, is_nested=False)["n"] == 1
     cached = Prediction(OK, "x", timing=Timing(service_s=1.0), attempts=4, from_cache=True)
-    assert columns(cached).attempts()["sent"] == 0
+    assert columns(cached).attempts() == {"sent": 0, "retried": 0, "most": 0, "from_cache": 1}
+    calls.put(0, cached, is_shared=True)
+    assert calls.attempts()["from_cache"] == 1, "a number is made of it in this cell too"
+    calls.put(0, timed(service_s=1.0))
+    assert calls.attempts()["from_cache"] == 0
 
 
 def test_nothing_answered() -> None:
@@ -181,4 +185,4 @@ def test_nothing_answered() -> None:
     assert set(calls.latency_s(confidence=0.95, is_nested=False).values()) == {None, 0}
     assert calls.output_tokens(confidence=0.95) == {"p50": None, "p95": None}
     assert {value for times in calls.timing_s(confidence=0.95).values() for value in times.values()} == {None, 0}
-    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0}
+    assert calls.attempts() == {"sent": 0, "retried": 0, "most": 0, "from_cache": 0}

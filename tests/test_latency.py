@@ -92,8 +92,8 @@ def test_failures_and_queues_do_not_move_latency(tmp_path: Path) -> None:
     assert beside["queue"]["p50"] > 60
     assert beside["backoff"]["mean"] > 10
     assert {calm.timing_s(confidence=0.95)[part]["mean"] for part in ("queue", "backoff")} == {0.0}
-    assert calm.attempts() == {"sent": CALLS, "retried": 0, "most": 1}
-    assert rough.attempts() == {"sent": 6 * CALLS, "retried": CALLS // 2, "most": 11}
+    assert calm.attempts() == {"sent": CALLS, "retried": 0, "most": 1, "from_cache": 0}
+    assert rough.attempts() == {"sent": 6 * CALLS, "retried": CALLS // 2, "most": 11, "from_cache": 0}
 
 
 @pytest.mark.usefixtures("virtual_clock")

@@ -116,7 +116,7 @@ def _each(calls: Sequence[CallExplained], *, every: bool) -> Iterator[str]:
     for call in told[:_MOST_CALLS]:
         where = f"{call.evaluation}/{call.model}, sample {call.sample_id}, trial {call.trial + 1}"
         if call.answered_at is not None:
-            yield f"  {where}: hit, answered {format_time(call.answered_at)}"
+            yield f"  {where}: hit, answered {format_time(call.answered_at)}{call.run_id and f' in run {call.run_id}'}"
         else:
             yield f"  {where}: miss: {'; '.join(_detailed(call))}"
     if (more := len(told) - _MOST_CALLS) > 0:

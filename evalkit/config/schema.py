@@ -138,8 +138,9 @@ class RunSpec(Spec):
 
     cache: Literal["run", "shared", "refresh"] = Field(
         default="run",
-        description="whose answers may be used again: this run's alone, those of any run here (kept in .evalkit), or"
-        " none, every answer asked anew and kept",
+        description="whose answers to exactly the same call (endpoint, model, messages, params, sample and trial) may"
+        " be used again: this run's alone, those of any run here (kept in .evalkit/cache.sqlite: never a refusal or a"
+        " failure), or none, every answer asked anew and kept",
     )
     max_cost: float | None = Field(
         default=None, gt=0, description="stop before the run, over all its tries, spends more USD"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from evalkit.model_names import is_same_model
-from evalkit.records import Json
+from evalkit.records import Json, PredictionOutcome
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
@@ -97,10 +97,30 @@ def claim_cached(run: RunResult) -> tuple[str, ...]:
     if count:
         since = f", the oldest given on {oldest[:10]}" if oldest else ""
         whole = run.calls.get("requests", count)
-        said.append(f"{format_count(count)} of {plural(whole, 'answer')} came from the shared cache{since}.")
+        kept = f"{format_count(count)} of {plural(whole, 'answer')} came from the shared cache{_cached_models(run)}"
+        said.append(f"{kept}{since}; their times were measured then.")
     if problem:
         said.append(f"{problem[0].upper()}{problem[1:]}.")
     return tuple(said)
+
+
+def _cached_models(run: RunResult) -> str:
+    """Return how many of which models' answers they are; nothing where they are all that there are."""
+    counts: dict[str, tuple[int, int]] = {}
+    for cell in run.cells:
+        cached, ended = counts.get(cell.model, (0, 0))
+        ended += sum(count for outcome, count in cell.outcomes.items() if outcome != PredictionOutcome.NOT_RUN)
+        counts[cell.model] = cached + cell.attempts.get("from_cache", 0), ended
+    if all(cached == ended for cached, ended in counts.values()):
+        return ""
+    said = [
+        f"{shorten_label(label)} {format_count(of)} of {format_count(whole)}"
+        for label, (of, whole) in counts.items()
+        if of
+    ]
+    if (more := len(said) - _NAMED) > 0:
+        said[_NAMED:] = [f"{format_count(more)} more"]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _served_otherwise(label: str, asked: str, served: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ def fill(path: Path, *, answered_at: float = NEW, skip: Sequence[str] = ()) -> P
     """Keep an answer to every call of a config, as its run would."""
     plan = load_plan(path, None, ())
     cache = cache_path({}, Path.cwd())
-    with SharedCache(cache) as kept:
+    with SharedCache(cache, run_id="20260101") as kept:
         for cell in plan.cells:
             for sample in cell.dataset.samples:
                 for trial in range(cell.evaluation.trials):
@@ -132,7 +132,7 @@ def test_explain_tells_of_the_chosen_calls_one_by_one(cli: CommandLine) -> None:
     assert ended.out.splitlines() == [
         "2 calls: 1 hit, the oldest of 2026-05-28 20:26 UTC; 1 miss",
         "      1  new sample: nothing is cached for it and this model",
-        "  qa/A, sample r0, trial 2: hit, answered 2026-05-28 20:26 UTC",
+        "  qa/A, sample r0, trial 2: hit, answered 2026-05-28 20:26 UTC in run 20260101",
         "  qa/A, sample r1, trial 2: miss: new sample: nothing is cached for it and this model",
     ]
 

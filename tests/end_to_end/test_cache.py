@@ -49,6 +49,10 @@ def numbers(done: Done) -> dict[str, Any]:
     return {name: kept[name] for name in ("status", "cells", "leaderboard", "pairs", "tie", "plan_digest")}
 
 
+def times(done: Done) -> list[Any]:
+    return [(cell["latency_s"], cell["timing_s"]) for cell in done.run["cells"]]
+
+
 def test_a_second_run_asks_nothing_and_counts_the_same(tmp_path: Path) -> None:
     with FakeEndpoint() as endpoint:
         write(tmp_path, endpoint, temperature=1)
@@ -57,11 +61,13 @@ def test_a_second_run_asks_nothing_and_counts_the_same(tmp_path: Path) -> None:
         second = run(tmp_path)
         assert (second.code, endpoint.stats()["requests"]) == (0, CALLS)
     assert numbers(first) == numbers(second)
+    assert times(first) == times(second), "an answer took as long as it took when it was given"
+    assert [cell["attempts"]["from_cache"] for run in (first, second) for cell in run.run["cells"]] == [0, CALLS]
     assert (first.run["calls"]["from_cache"], first.run["calls"]["oldest_cached"]) == (0, None)
     calls = second.run["calls"]
     assert (calls["requests"], calls["from_cache"], calls["attempts"]) == (CALLS, CALLS, 0)
     assert calls["oldest_cached"] >= first.run["started_at"][:19]
-    said = f"{CALLS} of {CALLS} answers came from the shared cache, the oldest given on {calls['oldest_cached'][:10]}."
+    said = f"{CALLS} of {CALLS} answers came from the shared cache, the oldest given on {calls['oldest_cached'][:10]};"
     assert said in second.stderr.replace("\n", " ")
     assert said in (second.folder / "summary.md").read_text(encoding="utf-8").replace("\u00a0", " ")
     assert "came from the shared cache" not in first.stderr
@@ -119,5 +125,5 @@ def test_a_broken_cache_costs_nothing_but_the_reuse(tmp_path: Path) -> None:
     assert done.code == 0
     said = " ".join(done.stderr.split())
     assert said.count("The shared cache") == 1
-    assert "`evalkit cache clear` removes it" in said
+    assert "`evalkit cache clear` empties it" in said
     assert "shared cache" in done.run["calls"]["cache_problem"]

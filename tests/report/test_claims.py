@@ -13,6 +13,7 @@ from evalkit.report.terminal import print_leaderboard
 from tests.weave_io.run_folders import ModelUnderTest, RunSpec, make_run_folder
 
 COUNTED = {"attempts": 30, "from_journal": 0, "peak_in_flight": 4}
+CAME = "came from the shared cache"
 WARNING = "Not what was asked for"
 
 
@@ -86,6 +87,24 @@ def test_the_evaluations_of_a_model_give_one_sentence(stored):
     assert len(claim_served(replace(stored, cells=cells))) == 1
 
 
+def test_it_is_told_whose_answers_an_earlier_run_was_given(stored):
+    """Of two models, one asked and one not, the numbers are not of the same day."""
+    asked, *_ = stored.cells
+    outcomes = {"ok": 18, "refused": 2, "not_run": 5}
+    cells = [
+        replace(asked, model=model, evaluation=evaluation, outcomes=outcomes, attempts={"from_cache": cached})
+        for model, cached in (("A", 20), ("B", 0), ("C", 7))
+        for evaluation in ("x", "y")
+    ]
+    calls = {**COUNTED, "requests": 120, "from_cache": 54}
+    [mixed] = claim_cached(replace(stored, cells=tuple(cells), calls=calls))
+    [whole] = claim_cached(replace(stored, cells=tuple(cells[:2]), calls={**calls, "requests": 40, "from_cache": 40}))
+    assert "54 of 120 answers came from the shared cache (A 40 of 40, C 14 of 40); their" in mixed.replace(
+        "\u00a0", " "
+    )
+    assert "40 of 40 answers came from the shared cache; their" in whole.replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize(
     ("calls", "said"),
     [
@@ -93,7 +112,7 @@ def test_the_evaluations_of_a_model_give_one_sentence(stored):
         pytest.param({"requests": 9, "from_cache": 0, "oldest_cached": None, "cache_problem": None}, (), id="none"),
         pytest.param(
             {"requests": 1230, "from_cache": 1200, "oldest_cached": "2026-07-01T10:00:00+00:00"},
-            ("1,200 of 1,230 answers came from the shared cache, the oldest given on 2026-07-01.",),
+            (f"1,200 of 1,230 answers {CAME}, the oldest given on 2026-07-01; their times were measured then.",),
             id="some",
         ),
         pytest.param(
