@@ -16,7 +16,7 @@ test-fast: $(VENV)/.dev  ## what takes seconds
 	$(BIN)/python -m pytest -m "not nightly and not slow"
 
 test-all: $(VENV)/.dev  ## everything
-	$(BIN)/python -m pytest
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

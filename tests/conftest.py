@@ -1,11 +1,13 @@
 """The few fixtures every test may use; sockets are closed but for loopback."""
 
 import itertools
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from evalkit.local_weights import cache_folder
 from tests.fixtures_endpoint import fake_endpoint  # noqa: F401  a fixture is found by its name here
@@ -19,6 +21,11 @@ _SECRETS = (
     "HF_ENDPOINT",
     "HF_TOKEN",
 )
+
+settings.register_profile("gate", derandomize=True, database=None)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
+"""A gate must give the same answer twice; `make test-all` looks for new examples."""
 
 
 @pytest.fixture(autouse=True)

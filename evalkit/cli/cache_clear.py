@@ -31,7 +31,8 @@ def command(model: str | None, older_than: str | None, *, yes: bool, reports: Pa
     if not yes:
         _confirm(question)
     removed = clear_cache(path, chosen)
-    click.echo(f"forgot {plural(removed, 'answer')} of {path}; stored runs keep theirs", err=True)
+    what = f"forgot {plural(removed, 'answer')} of {path}" if path.exists() else f"removed {path}"
+    click.echo(f"{what}; stored runs keep their answers", err=True)
 
 
 def _confirm(question: str) -> None:

@@ -184,7 +184,8 @@ def test_a_broken_cache_is_named(cli: CommandLine, arguments: tuple[str, ...]) -
     ended = cli("cache", *arguments)
     assert ended.code == 2
     assert str(path) in ended.err
-    assert cli("cache", "clear", "--yes").code == 0
+    cleared = cli("cache", "clear", "--yes")
+    assert (cleared.code, cleared.err) == (0, f"removed {path}; stored runs keep their answers\n")
     assert not path.exists()
 
 
@@ -227,7 +228,9 @@ def test_clear(cli: CommandLine, arguments: tuple[str, ...], count: int) -> None
     ended = cli("cache", "clear", "--yes", *arguments)
     assert ended.code == 0
     assert ended.err.endswith(
-        f"forgot {count} answers of {path}; stored runs keep theirs\n" if count else f"nothing to forget in {path}\n"
+        f"forgot {count} answers of {path}; stored runs keep their answers\n"
+        if count
+        else f"nothing to forget in {path}\n"
     )
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM answers").fetchone() == (16 - count,)
