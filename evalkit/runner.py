@@ -239,7 +239,8 @@ class _Conductor:
         if self.plan.config.run.cache == "run":
             return None
         above = self.folder.path.resolve().parents
-        return opened.enter_context(SharedCache(cache_path(os.environ, above[min(2, len(above) - 1)])))
+        path = cache_path(os.environ, above[min(2, len(above) - 1)])
+        return opened.enter_context(SharedCache(path, run_id=self.run.run_id))
 
     def _open_budget(self, opened: AsyncExitStack) -> Budget:
         """Return the run's budget with what its earlier tries have spent."""
