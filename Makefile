@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: quickstart test test-fast test-all lint types format docs bench clean
@@ -10,13 +11,13 @@ quickstart: $(VENV)/.local  ## a leaderboard of a real local model, with no acco
 	$(BIN)/evalkit run configs/quickstart.yaml
 
 test: $(VENV)/.dev  ## everything but the nightly checks
-	$(BIN)/python -m pytest -m "not nightly"
+	$(PYTEST) -m "not nightly"
 
 test-fast: $(VENV)/.dev  ## what takes seconds
-	$(BIN)/python -m pytest -m "not nightly and not slow"
+	$(PYTEST) -m "not nightly and not slow"
 
 test-all: $(VENV)/.dev  ## everything
-	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest
+	HYPOTHESIS_PROFILE=explore $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

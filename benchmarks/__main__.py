@@ -1,4 +1,4 @@
-"""Prints the bars: `python -m benchmarks [engine efficiency memory startup first rate limit three faults]`."""
+"""Prints the bars that are named, or all: `python -m benchmarks [engine gate history ...]`; BARS lists them."""
 
 import json
 import math
@@ -159,6 +159,15 @@ def bar_gate(_: Endpoint, folder: Path) -> None:
     print(f"  {checks} checks: {verdict}")
 
 
+def bar_history(_: Endpoint, folder: Path) -> None:
+    """CPU of a trend over 1,000 nights x 20 series x 500 samples, imports apart."""
+    command = [sys.executable, "-m", "benchmarks.history", str(folder / "nights")]
+    cost = run_process(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    made, listed, read, every, one, mebibytes = cost.stdout.split()
+    print(f"the trend of 20 series x 1,000 nights x 500 samples: {every} CPU s (bar 2); of 5 of them: {one}")
+    print(f"  {read} of it reads history, {listed} without scores; {mebibytes} MiB, made in {made} CPU s")
+
+
 BARS = {
     "engine": bar_engine,
     "efficiency": bar_efficiency,
@@ -170,6 +179,7 @@ BARS = {
     "three": bar_three,
     "faults": bar_faults,
     "gate": bar_gate,
+    "history": bar_history,
 }
 
 

@@ -14,6 +14,7 @@ from evalkit.config.schema import Config, EvaluationSpec, FewShotSpec, ModelSpec
 from evalkit.content_parts import images_in
 from evalkit.dataset import Dataset
 from evalkit.errors import ConfigError
+from evalkit.judge_check import find_judge_doubts
 from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.records import Sample
 from evalkit.registry import Registry
@@ -94,6 +95,8 @@ class _Evaluation:
         yield from self._prompt()
         yield from self._targets()
         yield from self._trials()
+        for place, message in find_judge_doubts(self.config, self.evaluation, self.samples):
+            yield _Finding(("scorers", place), message, is_warning=True)
 
     def _prompt(self) -> Iterator[_Finding]:
         prompt = self.evaluation.prompt

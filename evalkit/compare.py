@@ -16,7 +16,15 @@ from evalkit.stats.pairing import ItemScores, pair_items
 from evalkit.stats.power import smallest_detectable
 from evalkit.stored_items import MetricItems
 
-__all__ = ["MEASURED_DIFFERENTLY", "MIN_OVERLAP", "SamplePairs", "adjust_family", "compare", "pair_samples"]
+__all__ = [
+    "MEASURED_DIFFERENTLY",
+    "MIN_OVERLAP",
+    "SamplePairs",
+    "adjust_family",
+    "compare",
+    "pair_samples",
+    "paired_scores",
+]
 
 MIN_OVERLAP = 0.9
 """The part of all samples of either side that must pair."""
@@ -134,7 +142,7 @@ def _too_few(counts: SampleCounts, min_overlap: float) -> str:
 
 
 def _compare_metric(left: MetricItems, right: MetricItems, pairs: SamplePairs, *, is_primary: bool) -> MetricComparison:
-    first, second = _paired_scores(left, right, pairs)
+    first, second = paired_scores(left, right, pairs)
     pairing = pair_items(second, first)
     paired = paired_difference(pairing, confidence=left.confidence)
     both = [place for place, value in enumerate(map(_total, first.values, second.values)) if not math.isnan(value)]
@@ -162,7 +170,7 @@ def _compare_metric(left: MetricItems, right: MetricItems, pairs: SamplePairs, *
     )
 
 
-def _paired_scores(left: MetricItems, right: MetricItems, pairs: SamplePairs) -> tuple[ItemScores, ItemScores]:
+def paired_scores(left: MetricItems, right: MetricItems, pairs: SamplePairs) -> tuple[ItemScores, ItemScores]:
     """Return both sides' scores of the paired samples, in one order and with one list of ids."""
     ids = _pick(left.ids, pairs.first)
     groups, places = (left.clusters, pairs.first) if left.clusters is not None else (right.clusters, pairs.second)

@@ -18,6 +18,7 @@ from evalkit.records import (
     FailureKind,
     Prediction,
     PredictionOutcome,
+    Sample,
     SampleResult,
     Score,
     ScoreOutcome,
@@ -31,13 +32,25 @@ __all__ = ["CellProgress", "Engine", "Lane", "Progress"]
 _WORKERS_PER_PERMIT = 2
 """Workers beyond the permits keep calls going while others score or back off."""
 
+_JUDGED_AHEAD = 1000
+"""Answers that may wait for their judges: slow ones do not hold up the candidates, and memory stays bounded."""
 
-class WorkItem(NamedTuple):
+
+@dataclass(slots=True, eq=False)
+class WorkItem:
     """One sample and trial of a cell."""
 
     cell: Cell
     position: int
     trial: int
+
+
+class _Answered(NamedTuple):
+    """What a candidate answered to a presented sample."""
+
+    sample: Sample
+    prediction: Prediction
+    key: CallKey
 
 
 @dataclass(slots=True)
@@ -118,6 +131,8 @@ class Engine:
         self._continued = continued
         self._on_result = on_result
         self._left: list[Iterator[WorkItem]] = []
+        self._judging: dict[WorkItem, None] = {}
+        self._room = asyncio.Semaphore(_JUDGED_AHEAD)
 
     async def run(self) -> None:
         """Answer and score everything, or what was begun before the stop; the rest is recorded as not run.
@@ -130,8 +145,9 @@ class Engine:
                 for lane in self._lanes.values():
                     items = self._items(lane)
                     self._left.append(items)
-                    for _ in range(min(lane.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls)):
-                        group.create_task(self._work(items, lane))
+                    workers = min(lane.max_concurrency * _WORKERS_PER_PERMIT, self._plan.calls) if lane.cells else 0
+                    for _ in range(workers):
+                        group.create_task(self._work(items, lane, group))
         except* EvalkitError as errors:
             raise errors.exceptions[0] from None
 
@@ -150,23 +166,38 @@ class Engine:
             for position in self._plan.positions(cell):
                 yield WorkItem(cell, position, trial)
 
-    async def _work(self, items: Iterator[WorkItem], lane: Lane) -> None:
+    async def _work(self, items: Iterator[WorkItem], lane: Lane, group: asyncio.TaskGroup) -> None:
         for item in items:
             skipped = self._stop and not self._continued
             try:
-                result = _not_run(item) if skipped else await self._answer(item, lane)
+                answered = _not_run(item) if skipped else await self._answer(item, lane)
+                if isinstance(answered, _Answered) and item.cell.is_judged:
+                    await self._room.acquire()
+                    self._judging[item] = None
+                    group.create_task(self._judge(item, answered))
+                    continue
+                result = await self._score(item, answered) if isinstance(answered, _Answered) else answered
             except asyncio.CancelledError:
                 self._record(item, _not_run(item))
                 raise
             self._record(item, result)
 
     def give_up(self) -> None:
-        """Record what a cancelled run has not begun as not run, so that no row is missing."""
-        for items in self._left:
+        """Record what a cancelled run has not begun, or not judged, as not run, so that no row is missing."""
+        for items in (self._judging, *self._left):
             for item in items:
                 self._record(item, _not_run(item))
 
-    async def _answer(self, item: WorkItem, lane: Lane) -> SampleResult:
+    async def _judge(self, item: WorkItem, answered: _Answered) -> None:
+        """Score an answer beside the queue: the worker that got it goes on asking."""
+        try:
+            result = await self._score(item, answered)
+        finally:
+            self._room.release()
+        del self._judging[item]
+        self._record(item, result)
+
+    async def _answer(self, item: WorkItem, lane: Lane) -> _Answered | SampleResult:
         cell = item.cell
         sample = cell.present(cell.dataset.samples[item.position])
         request = cell.request(sample, item.trial)
@@ -174,8 +205,12 @@ class Engine:
             return _not_run(item, halt.message)
         prediction = await lane.model.predict(request)
         self._halts.note(cell.key, prediction)
-        scores = await score_prediction(cell.bound_scorers, sample, prediction, cell.model.reasoning)
-        return SampleResult(cell.key, sample.id, item.trial, prediction, scores, request.key)
+        return _Answered(sample, prediction, request.key)
+
+    async def _score(self, item: WorkItem, answered: _Answered) -> SampleResult:
+        cell, (sample, prediction, key) = item.cell, answered
+        scores = await score_prediction(cell.bound_scorers, sample, prediction, cell.model.reasoning, item.trial)
+        return SampleResult(cell.key, sample.id, item.trial, prediction, scores, key)
 
     def _record(self, item: WorkItem, result: SampleResult) -> None:
         self._journal.put_result(result, item.position)

@@ -7,7 +7,9 @@ EvalkitError                70  a bug, unless a subclass says otherwise
 ├── PublishError             4  results are saved, publishing or its verification failed
 ├── AccessError              6  key, team/project, personal account, region, unknown model
 ├── ProviderError            3  a provider could not be started or reached
+├── AlertError               3  an alert could not be delivered; a night goes on without it
 └── StoreError               2  a run folder is missing, locked, of another version or broken
+    └── LockedError          2  another process does this work now
 
 A message says what was wrong, where, and what to do, in that order.
 """
@@ -17,11 +19,13 @@ from typing import ClassVar
 
 __all__ = [
     "AccessError",
+    "AlertError",
     "ConfigError",
     "DatasetError",
     "EvalkitError",
     "ExitCode",
     "IncompleteError",
+    "LockedError",
     "ProviderError",
     "PublishError",
     "StoreError",
@@ -101,7 +105,17 @@ class ProviderError(EvalkitError):
     exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE
 
 
+class AlertError(EvalkitError):
+    """An alert could not be delivered; a night says so in a sentence and goes on."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE
+
+
 class StoreError(EvalkitError):
     """A run folder is missing, locked, broken, or of another version."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+class LockedError(StoreError):
+    """Another process does this work now; the message says which and since when."""

@@ -3,11 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from evalkit.aggregate import CellTally, TallySpec
+from evalkit.anchors import AnchorCheck
 from evalkit.engine import Lane, Progress
 from evalkit.halts import Halts
 from evalkit.journal import ASK_AGAIN
+from evalkit.judge_results import JudgeGaps, find_judge_gaps
 from evalkit.leaderboard import build_leaderboard
 from evalkit.listed_models import TokenPrice
 from evalkit.plan import Cell, Plan
@@ -55,9 +58,18 @@ def _tally(plan: Plan, cell: Cell, price: TokenPrice | None) -> CellTally:
 
 
 def finish_run(
-    plan: Plan, run: RunResult, tallies: Mapping[str, CellTally], *, stop: Stop, halts: Halts
+    plan: Plan,
+    run: RunResult,
+    tallies: Mapping[str, CellTally],
+    *,
+    stop: Stop,
+    halts: Halts,
+    checks: Mapping[str, AnchorCheck] = MappingProxyType({}),
 ) -> tuple[RunResult, tuple[str, ...]]:
-    """Return the run with its cells, leaderboard and status, and the sentences that say what is missing and why."""
+    """Return the run with its cells, leaderboard and status, and the sentences that say what is missing and why.
+
+    `checks` are how the judges did on their anchors, by their keys.
+    """
     cells = tuple(tallies[cell.key].finish() for cell in plan.cells)
     board = build_leaderboard(
         cells,
@@ -66,7 +78,7 @@ def finish_run(
         confidence=plan.config.stats.confidence,
         higher_is_better=plan.scorers[plan.primary_scorer].higher_is_better,
     )
-    status, messages = _status(plan, cells, stop, halts)
+    status, messages = _status(plan, cells, find_judge_gaps(plan, cells, checks), stop=stop, halts=halts)
     finished = dataclasses.replace(
         run,
         status=status,
@@ -141,23 +153,31 @@ def _describe_stop(stop: Stop, halts: Halts) -> dict[str, Json] | None:
     return {"reason": stop.reason.value, "message": stop.message, "cells": cells}
 
 
-def _status(plan: Plan, cells: tuple[CellResult, ...], stop: Stop, halts: Halts) -> tuple[str, tuple[str, ...]]:
+def _status(
+    plan: Plan, cells: tuple[CellResult, ...], gaps: JudgeGaps, *, stop: Stop, halts: Halts
+) -> tuple[str, tuple[str, ...]]:
     again = "run the same command again to go on"
     missing = sum(cell.outcomes[PredictionOutcome.NOT_RUN] for cell in cells)
     failed = sum(cell.outcomes[outcome] for cell in cells for outcome in _UNANSWERED)
+    open_judgements = gaps.not_run + gaps.failed
+    unjudged = f", and {open_judgements} of {gaps.asked} judgements no verdict" if open_judgements else ""
     if stop:
         status = "interrupted" if stop.reason is StopReason.INTERRUPTED else "incomplete"
         advice = f"mend that, then {again}" if stop.reason is StopReason.ACCESS else again
-        return status, (f"stopped: {stop.message}; {failed} of {plan.calls} calls have no answer yet; {advice}",)
+        left = f"{failed} of {plan.calls} calls have no answer yet{unjudged}"
+        return status, (f"stopped: {stop.message}; {left}; {advice}",)
     if halts.cells:
         given_up = (f"gave up {key}: {halt.message}" for key, halt in halts.cells.items())
-        left = f"{failed} of {plan.calls} calls have no answer; mend that, then {again}"
+        left = f"{failed} of {plan.calls} calls have no answer{unjudged}; mend that, then {again}"
         return "incomplete", (*given_up, left)
     if missing:
-        return "incomplete", (f"{missing} of {plan.calls} calls not run; {again}",)
+        return "incomplete", (f"{missing} of {plan.calls} calls not run{unjudged}; {again}",)
+    if gaps.not_run:
+        return "incomplete", (f"{gaps.not_run} of {gaps.asked} judgements not run; {again}",)
     allowed = plan.config.run.max_error_rate
-    if failed > allowed * plan.calls:
-        share = f"{failed} of {plan.calls} calls failed ({failed / plan.calls:.1%})"
-        advice = f"run the same command to ask them again, or raise run.max_error_rate (it is {allowed:.1%})"
-        return "incomplete", (f"{share}; {advice}",)
+    for what, count, of in (("calls", failed, plan.calls), ("judgements", gaps.failed, gaps.asked)):
+        if count > allowed * of:
+            share = f"{count} of {of} {what} failed ({count / of:.1%})"
+            advice = f"run the same command to ask them again, or raise run.max_error_rate (it is {allowed:.1%})"
+            return "incomplete", (f"{share}; {advice}",)
     return "complete", ()

@@ -18,6 +18,7 @@ __all__ = [
     "find_running",
     "find_unfinished",
     "has_ended",
+    "is_locked",
     "lock_folder",
     "new_run_folder",
     "run_folders",
@@ -58,7 +59,7 @@ def find_unfinished(reports: Path, name: str, plan_digest: str, part: tuple[int,
             continue
         if has_ended(folder, run) or datetime.fromisoformat(run.started_at) < oldest:
             return None
-        return None if _is_locked(folder) else folder
+        return None if is_locked(folder) else folder
     return None
 
 
@@ -66,7 +67,7 @@ def find_running(reports: Path, name: str, plan_digest: str, part: tuple[int, in
     """Return the newest run of exactly this plan that another process is writing now; else None."""
     shard = None if part is None else [part[0] + 1, part[1]]
     for folder in run_folders(reports, name):
-        if _is_locked(folder):
+        if is_locked(folder):
             run = folder.load()
             if run.plan_digest == plan_digest and run.plan.get("shard") == shard:
                 return folder
@@ -118,7 +119,8 @@ def lock_folder(folder: RunFolder) -> Generator[None]:
         os.close(handle)
 
 
-def _is_locked(folder: RunFolder) -> bool:
+def is_locked(folder: RunFolder) -> bool:
+    """Say whether a process writes this run now."""
     try:
         with lock_folder(folder):
             return False

@@ -1,7 +1,7 @@
 """What a plan will ask and cost, before anything is sent: calls, tokens, images and money, cell by cell; pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from evalkit.content_parts import images_in
@@ -11,7 +11,15 @@ from evalkit.records import CallKey, Json
 from evalkit.spending import cost_usd
 from evalkit.tokens import FIRST_ANSWER_TOKENS, TokenEstimator
 
-__all__ = ["ANSWERS_BY_DEFAULT", "ANSWERS_BY_LIMIT", "CellForecast", "Forecast", "IsKnown", "forecast_plan"]
+__all__ = [
+    "ANSWERS_BY_DEFAULT",
+    "ANSWERS_BY_LIMIT",
+    "CellForecast",
+    "Forecast",
+    "IsKnown",
+    "answer_basis",
+    "forecast_plan",
+]
 
 ANSWERS_BY_LIMIT = "max_tokens"
 """Answers are taken to be as long as the request allows."""
@@ -65,43 +73,50 @@ class CellForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """All cells before the run, and their sums."""
+    """All cells before the run, the judges' part beside them, and the sums of both."""
 
     cells: tuple[CellForecast, ...]
+    judges: tuple[CellForecast, ...] = ()
+
+    @property
+    def rows(self) -> tuple[CellForecast, ...]:
+        """Whatever asks: cells, then judges."""
+        return (*self.cells, *self.judges)
 
     @property
     def calls(self) -> int:
         """Calls to be sent, retries apart."""
-        return sum(cell.calls for cell in self.cells)
+        return sum(row.calls for row in self.rows)
 
     @property
     def prompt_tokens(self) -> int:
         """Tokens of all prompts, estimated."""
-        return sum(cell.prompt_tokens for cell in self.cells)
+        return sum(row.prompt_tokens for row in self.rows)
 
     @property
     def completion_tokens(self) -> int:
         """Tokens of all answers, assumed."""
-        return sum(cell.completion_tokens for cell in self.cells)
+        return sum(row.completion_tokens for row in self.rows)
 
     @property
     def known_cost_usd(self) -> float:
         """What the cells with a known price cost."""
-        return math.fsum(cell.cost_usd or 0.0 for cell in self.cells)
+        return math.fsum(row.cost_usd or 0.0 for row in self.rows)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
         """The models that have calls to pay and no price."""
-        return tuple(dict.fromkeys(cell.model for cell in self.cells if cell.cost_usd is None))
+        return tuple(dict.fromkeys(row.model for row in self.rows if row.cost_usd is None))
 
     def describe(self) -> dict[str, Json]:
         """Return it as JSON; the cost in all is null where a part of it is not known."""
         return {
             "cells": [asdict(cell) for cell in self.cells],
+            "judges": [asdict(judge) for judge in self.judges],
             "calls": self.calls,
             "predictions": sum(cell.predictions for cell in self.cells),
             "shared": sum(cell.shared for cell in self.cells),
-            "in_journal": sum(cell.in_journal for cell in self.cells),
+            "in_journal": sum(row.in_journal for row in self.rows),
             "in_cache": sum(cell.in_cache for cell in self.cells),
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -162,7 +177,7 @@ def _forecast_cell(plan: Plan, cell: Cell, prices: Prices, is_known: IsKnown) ->
         calls=sums.calls,
         prompt_tokens=sums.prompt,
         completion_tokens=sums.completion,
-        answers=_answers(cell),
+        answers=answer_basis(cell.params),
         images=sums.images,
         cost_usd=cost,
         price=None if price is None else {"input": price.input, "output": price.output},
@@ -170,7 +185,8 @@ def _forecast_cell(plan: Plan, cell: Cell, prices: Prices, is_known: IsKnown) ->
     )
 
 
-def _answers(cell: Cell) -> str:
-    extra: dict[str, Json] = cell.params.get("extra_body") or {}
-    is_limited = any(extra.get(key, cell.params.get(key)) is not None for key in _LIMITS)
+def answer_basis(params: Mapping[str, Json]) -> str:
+    """Return what the length of answers under these params is taken from."""
+    extra: dict[str, Json] = params.get("extra_body") or {}
+    is_limited = any(extra.get(key, params.get(key)) is not None for key in _LIMITS)
     return ANSWERS_BY_LIMIT if is_limited else ANSWERS_BY_DEFAULT

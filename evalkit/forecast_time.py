@@ -85,11 +85,12 @@ def forecast_time(plan: Plan, forecast: Forecast, latencies: Latencies) -> tuple
         specs = [plan.provider_specs[name].throttle or plan.config.throttle for name in names]
         said = (plan.providers[name].concurrency for name in names)
         most = _least(spec.max_concurrency for spec in specs) or _least(said) or DEFAULT_CONCURRENCY
-        cells = [cell for cell in forecast.cells if cell.provider in names]
+        cells = [cell for cell in forecast.rows if cell.provider in names]
         found.append(_time(", ".join(names) or endpoint, specs, int(most), cells, latencies))
-    capped = {cell.model.label: cell.model.throttle for cell in plan.cells if cell.model.throttle is not None}
+    models = (*(cell.model for cell in plan.cells), *(judge.model for judge in plan.judges))
+    capped = {model.label: model.throttle for model in models if model.throttle is not None}
     for label, spec in capped.items():
-        cells = [cell for cell in forecast.cells if cell.model == label]
+        cells = [cell for cell in forecast.rows if cell.model == label]
         found.append(_time(label, [spec], spec.max_concurrency or DEFAULT_CONCURRENCY, cells, latencies))
     return tuple(sorted(found, key=lambda each: -each.seconds))
 

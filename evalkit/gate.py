@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from evalkit.config.gates import GateSpec
@@ -29,10 +29,12 @@ def judge_gate(
     *,
     about_baseline: Mapping[str, Json] | None = None,
     costs: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    distrusted: Mapping[str, str] = MappingProxyType({}),
 ) -> GateResult:
     """Return the verdict on a run: a check for each rule, model and slice.
 
-    `costs` are the costs of each cell's samples, which only a rule on cost_per_sample_usd needs.
+    `costs` are the costs of each cell's samples, which only a rule on cost_per_sample_usd needs. `distrusted` says of
+    scorers why nothing may be decided by them.
 
     FAIL and PASS are claims proven at `alpha`, else a check is INCONCLUSIVE. Over all claims that scores decide, FAIL
     is Holm's: no more than `alpha` of gates raise any false alarm. A verdict that missing scores could turn is none.
@@ -57,7 +59,7 @@ def judge_gate(
         else:
             checks.append(_score_check(check, evidence[id(check)], proofs[id(check)], gate))
     return GateResult(
-        checks=tuple(checks),
+        checks=tuple(_trusted(check, each, distrusted) for check, each in zip(checks, planned, strict=True)),
         alpha=gate.alpha,
         power=gate.power,
         on_inconclusive=gate.on_inconclusive,
@@ -65,6 +67,12 @@ def judge_gate(
         family=len(family),
         baseline=about_baseline if any(check.claim == "max_drop" for check in planned) else None,
     )
+
+
+def _trusted(check: Check, planned: PlannedCheck, distrusted: Mapping[str, str]) -> Check:
+    """Return a check, undecided where its scorer is not to be trusted."""
+    why = None if planned.items is None else distrusted.get(planned.items.scorer)
+    return check if why is None else replace(check, verdict=Verdict.INCONCLUSIVE, reason=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.anchors import distrusted
 from evalkit.baseline_source import HeldTo, find_baseline
 from evalkit.config.gates import GateSpec
 from evalkit.errors import ConfigError
@@ -65,6 +66,7 @@ def gate_stored_run(folder: RunFolder, run: RunResult, gate: GateSpec, held_to: 
         None if held_to is None else held_to.items,
         about_baseline=None if held_to is None else held_to.about,
         costs=costs,
+        distrusted=distrusted(run.judges),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,10 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True)
 class StoredColumns:
-    """How all results of a cell ended, column by column: rows are position x trials + trial, in no particular order.
+    """How a stretch of a cell's results ended, column by column: rows are position x trials + trial, ascending.
 
-    `scorings` holds, by scorer, the prediction's outcome followed by [value, outcome] of its score as JSON, both null
-    where there is no score.
+    `rows` is a range where none of the stretch is missing. `scorings` holds, by scorer, the prediction's outcome
+    followed by [value, outcome] of its score as JSON, both null where there is no score.
     """
 
     rows: Sequence[int]
@@ -100,26 +101,54 @@ class JournalReader:
         chosen = f"WHERE r.cell = ? AND r.sample_id IN ({marks}) ORDER BY r.position, r.trial"
         return [_stored(row) for row in self._db.execute(self._COLUMNS + chosen, (cell, *sample_ids))]
 
-    def sample_columns(self, dataset: str) -> list[tuple[str, str, str | None]]:
-        """Return each sample's id, content digest, and [group, slices] as JSON, None where it has neither."""
-        return self._db.execute(_SAMPLE_COLUMNS, (dataset,)).fetchall()
+    def sample_names(self, dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the ids and the content digests of a dataset's samples, in its order."""
+        ids: list[str] = []
+        digests: list[str] = []
+        for start in self._stretches("SELECT max(position) FROM samples WHERE dataset = ?", dataset):
+            some_ids, some_digests = self._db.execute(_SAMPLE_NAMES, (dataset, start, start + _STRETCH)).fetchone()
+            ids += json.loads(some_ids)
+            digests += json.loads(some_digests)
+        return tuple(ids), tuple(digests)
 
-    def result_columns(self, cell: str, scorers: Sequence[str], *, trials: int) -> StoredColumns:
-        """Return how all results of a cell ended, without their texts: a second for a million."""
+    def sample_groupings(self, dataset: str) -> Iterator[tuple[int, str]]:
+        """Yield the position and [group, slices] as JSON of each sample of a dataset that has either."""
+        return self._db.execute(_SAMPLE_GROUPINGS, (dataset,))
+
+    def result_columns(self, cell: str, scorers: Sequence[str], *, trials: int) -> Iterator[StoredColumns]:
+        """Yield how a cell's results ended, without their texts, stretch by stretch: half a second for a million."""
         self._db.create_function("scoring", 2, _scoring, deterministic=True)
-        columns, values = ["group_concat(position * ? + trial, char(10))"], [trials]
+        columns, values = list[str](), list[str]()
         for scorer in scorers:
             is_plain = _is_plain(scorer)
             columns.append(_IN_SQL if is_plain else _IN_PYTHON)
             values += [f'$."{scorer}"[0]', f'$."{scorer}"[1]'] if is_plain else [scorer]
-        query = f"SELECT {', '.join(columns)} FROM results WHERE cell = ?"  # noqa: S608  made of constants
-        found: tuple[str | None, ...] = self._db.execute(query, (*values, cell)).fetchone()
-        rows, *scorings = ([] if text is None else text.split("\n") for text in found)
-        return StoredColumns(array("q", map(int, rows)), dict(zip(scorers, scorings, strict=True)))
+        for start in self._stretches("SELECT max(position) FROM results WHERE cell = ?", cell):
+            stretch = (cell, start, start + _STRETCH)
+            count, last, *found = self._db.execute(_columns("count(*), max(position)", *columns), (*values, *stretch)).fetchone()
+            rows: Sequence[int] = range(start * trials, (start if last is None else last + 1) * trials)
+            if count < len(rows):
+                found = self._db.execute(_columns(_ROWS, *columns), (trials, *values, *stretch)).fetchone()
+                places, *found = found
+                rows = array("q", map(int, places.split("\n")))
+            if rows:
+                yield StoredColumns(rows, {name: text.split("\n") for name, text in zip(scorers, found, strict=True)})
+
+    def _stretches(self, last: str, of: str) -> range:
+        """Return where each stretch of positions begins, up to the last one of a dataset or cell."""
+        (position,) = self._db.execute(last, (of,)).fetchone()
+        return range(0, 0 if position is None else position + 1, _STRETCH)
 
     def token_columns(self, cell: str) -> list[tuple[int, int | None, int | None]]:
         """Return each result's position, and its prompt's and answer's tokens: None unknown, 0 where none are paid."""
         return self._db.execute(_USAGE_COLUMNS, (cell,)).fetchall()
+
+    def serving_columns(self, cell: str) -> list[tuple[str | None, str | None, float | None, int | None]]:
+        """Return each answered call's served model, fingerprint, service seconds and output tokens, None where untold.
+
+        Answers that an earlier run paid for are left out: they say nothing of how this one was served.
+        """
+        return self._db.execute(_SERVING_COLUMNS, (cell,)).fetchall()
 
     def results_after(self, rowid: int, *, limit: int = 1000) -> list[tuple[int, StoredResult]]:
         """Return at most `limit` results written after `rowid`, oldest first, of any cell."""
@@ -136,6 +165,12 @@ class JournalReader:
         rows = self._db.execute("SELECT coalesce(status, 'none'), count(*) FROM attempts GROUP BY 1 ORDER BY 1")
         return {str(status): number for status, number in rows}
 
+    def judge_calls(self) -> dict[str, int]:
+        """Return how many calls of each scorer's judge have an answer, anchors included and reformats apart."""
+        query = "SELECT slot FROM calls WHERE slot <> '' AND outcome NOT IN ('infra_error', 'not_run', 'rejected')"
+        slots = (slot.split(":") for (slot,) in self._db.execute(query))
+        return Counter(parts[1] for parts in slots if len(parts) == _SLOT_PARTS)
+
     def accounts(self) -> dict[Caller, Account]:
         """Return what the requests sent came to, by provider and model.
 
@@ -147,10 +182,26 @@ class JournalReader:
         return {(provider, model): Account(*counts) for provider, model, *counts in rows}
 
 
-_SAMPLE_COLUMNS = """
-SELECT sample_id, json_extract(content, '$.digest'),
-  nullif(json_extract(content, '$.group', '$.slices'), '[null,null]')
-FROM samples WHERE dataset = ? ORDER BY position
+_SLOT_PARTS = 3
+_STRETCH = 50_000
+"""How many positions are read at once: few enough that their texts do not count."""
+_SAMPLE_NAMES = """
+SELECT json_group_array(sample_id), json_group_array(digest) FROM (
+  SELECT sample_id, json_extract(content, '$.digest') AS digest FROM samples
+  WHERE dataset = ? AND position >= ? AND position < ? ORDER BY position)
+"""
+_SAMPLE_GROUPINGS = """
+SELECT position, grouping FROM (
+  SELECT position, json_extract(content, '$.group', '$.slices') AS grouping FROM samples WHERE dataset = ?)
+WHERE grouping <> '[null,null]' ORDER BY position
+"""
+_RESULT_COLUMNS = """
+SELECT count(*), max(position), {columns} FROM (
+  SELECT position, outcome, scores FROM results
+  WHERE cell = ? AND position >= ? AND position < ? ORDER BY position, trial)
+"""
+_ROWS = """
+SELECT position * ? + trial FROM results WHERE cell = ? AND position >= ? AND position < ? ORDER BY position, trial
 """
 _USAGE_COLUMNS = """
 SELECT position, CASE WHEN is_free THEN 0 ELSE json_extract(usage, '$[0]') END,
@@ -160,6 +211,14 @@ FROM (SELECT r.position, json_extract(c.prediction, '$.usage') AS usage,
       AND coalesce(json_extract(c.prediction, '$.failure[2]'), 0) >= 400) AS is_free
   FROM results r LEFT JOIN calls c
   ON c.request = r.request AND c.sample_id = r.sample_id AND c.trial = r.trial AND c.slot = r.slot WHERE r.cell = ?)
+"""
+_SERVING_COLUMNS = """
+SELECT json_extract(c.prediction, '$.served_model'), json_extract(c.prediction, '$.fingerprint'),
+  json_extract(c.prediction, '$.timing[2]'), json_extract(c.prediction, '$.usage[1]')
+FROM results r JOIN calls c
+ON c.request = r.request AND c.sample_id = r.sample_id AND c.trial = r.trial AND c.slot = r.slot
+WHERE r.cell = ? AND r.outcome IN ('ok', 'truncated') AND json_extract(c.prediction, '$.from_cache') IS NULL
+ORDER BY r.position, r.trial
 """
 _IN_SQL = "group_concat(outcome || json_extract(scores, ?, ?), char(10))"
 _IN_PYTHON = "group_concat(outcome || scoring(scores, ?), char(10))"

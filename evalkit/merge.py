@@ -1,5 +1,6 @@
 """Joins the journals of a plan's shards: a union by call key that refuses unequal answers."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from evalkit.errors import StoreError
 from evalkit.journal import ASK_AGAIN
 from evalkit.journal_schema import attempt_columns, create_tables
 
-__all__ = ["merge_journals"]
+__all__ = ["forget_judgements", "merge_journals"]
 
 _SAME_CALL = (
     "ours.request = theirs.request AND ours.sample_id = theirs.sample_id "
@@ -60,3 +61,16 @@ def merge_journals(parts: Sequence[Path], into: Path) -> None:
         raise StoreError(f"cannot merge journals ({error}); check that each is the calls.sqlite of a run") from None
     finally:
         db.close()
+
+
+def forget_judgements(journal: Path) -> None:
+    """Drop what judges replied from a journal that nobody writes; what candidates answered stays.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(journal)) as db, db:
+            db.execute("DELETE FROM calls WHERE slot <> ''")
+    except sqlite3.Error as error:
+        raise StoreError(f"{journal}: cannot be written ({error}); check the disk and the folder") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
@@ -11,6 +11,7 @@ from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, PromptSpec,
 from evalkit.dataset import Dataset
 from evalkit.digest import digest_json, digest_text
 from evalkit.errors import ConfigError
+from evalkit.judges import PlannedJudge, judge_digest, plan_judges, with_judges
 from evalkit.prompt import PromptTemplate, present_choices, select_shots
 from evalkit.protocols import Provider
 from evalkit.provider_plugins import build_provider
@@ -46,6 +47,11 @@ class Cell:
         return tuple(self.scorers[name] for name in self.evaluation.scorers)
 
     @cached_property
+    def is_judged(self) -> bool:
+        """Whether a model is asked to score its answers."""
+        return any(bound.judges for bound in self.bound_scorers)
+
+    @cached_property
     def _prompt_spec(self) -> PromptSpec:
         prompt = self.evaluation.prompt
         return prompt if isinstance(prompt, PromptSpec) else PromptSpec()
@@ -71,19 +77,16 @@ class Cell:
     def measure(self) -> Mapping[str, Json]:
         """What must be equal for two numbers to be comparable."""
         scorers = {name: dict(self.scorers[name].identity) for name in self.evaluation.scorers}
+        extraction = {name: identity.get("extract") for name, identity in scorers.items()}
         parts: dict[str, Json] = {
             "dataset": self.dataset.digest,
             "scorers": digest_json(scorers),
-            "extraction": digest_json([self._extraction(scorers), self.model.reasoning.model_dump()]),
-            "judge": None,
+            "extraction": digest_json([extraction, self.model.reasoning.model_dump()]),
+            "judge": judge_digest(scorers),
             "reducer": _reducer_name(self.evaluation),
             "on_error": ",".join(f"{k}={v}" for k, v in self.evaluation.on_error.model_dump().items()),
         }
         return {"digest": digest_json(parts), **parts}
-
-    @staticmethod
-    def _extraction(scorers: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
-        return {name: identity.get("extract") for name, identity in scorers.items()}
 
     @cached_property
     def treatment(self) -> Mapping[str, Json]:
@@ -131,6 +134,7 @@ class Plan:
     base_dir: Path
     profile: str | None = None
     part: tuple[int, int] | None = field(default=None)
+    judges: tuple[PlannedJudge, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -143,6 +147,12 @@ class Plan:
     def calls(self) -> int:
         """The number of predictions this plan asks for."""
         return sum(self.expected(cell) for cell in self.cells)
+
+    @property
+    def held_judges(self) -> tuple[PlannedJudge, ...]:
+        """The judges that this worker holds to their anchors: of shards, the first asks for all."""
+        is_first = self.part is None or self.part[0] == 0
+        return tuple(judge for judge in self.judges if judge.anchors is not None and is_first)
 
     @property
     def primary(self) -> str:
@@ -193,6 +203,7 @@ class Plan:
         board = self.config.leaderboard
         return {
             "cells": [cell.describe() for cell in self.cells],
+            **({"judges": [judge.describe() for judge in self.judges]} if self.judges else {}),
             "scorers": {
                 name: {
                     "use": self.config.scorers[name].use,
@@ -236,14 +247,19 @@ def make_plan(
     }
     named = sorted({model.provider for model in config.models})
     specs = {name: config.providers.get(name) or BUILTIN_PROVIDERS[name] for name in named}
+    build = cache(partial(_build, specs, base_dir))
+    judges = plan_judges(scorers, config.models, build, base_dir=base_dir)
+    scorers = with_judges(scorers, judges)
     if providers is None:
-        providers = {name: build_provider(name, spec, base_dir) for name, spec in specs.items()}
+        asked = {model.provider for model in config.models if model.role != "judge"}
+        asked |= {judge.model.provider for judge in judges}
+        providers = {name: build(name) for name in named if name in asked}
     cells = tuple(
         _cell(config, evaluation, model, datasets=datasets, scorers=scorers, provider=providers[model.provider])
         for evaluation in config.evaluations
         for model in models_of(evaluation, config.models)
     )
-    return Plan(config, cells, datasets, scorers, providers, specs, base_dir, profile)
+    return Plan(config, cells, datasets, scorers, providers, specs, base_dir, profile, judges=judges)
 
 
 def sample_part(sample_id: str, count: int) -> int:
@@ -273,6 +289,10 @@ def _cell(
         scorers=scorers,
         seed=config.run.seed,
     )
+
+
+def _build(specs: Mapping[str, ProviderSpec], base_dir: Path, name: str) -> Provider:
+    return build_provider(name, specs[name], base_dir)
 
 
 def _reducer_name(evaluation: EvaluationSpec) -> str:

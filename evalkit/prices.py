@@ -72,9 +72,11 @@ class Prices:
 
 
 def price_plan(plan: Plan) -> Prices:
-    """Return the prices of a plan's models: the config's, else the catalogue's at the endpoint that it is about."""
-    models = list({cell.model.label: cell.model for cell in plan.cells}.values())
-    return Prices(models, lambda model: known_price(model.id, plan.providers[model.provider].url))
+    """Return the prices of a plan's models and judges: the config's, else the catalogue's at their endpoint."""
+    models = {cell.model.label: cell.model for cell in plan.cells} | {j.model.label: j.model for j in plan.judges}
+    urls = {judge.model.provider: judge.provider.url for judge in plan.judges}
+    urls |= {name: provider.url for name, provider in plan.providers.items()}
+    return Prices(list(models.values()), lambda model: known_price(model.id, urls[model.provider]))
 
 
 def check_budget(plan: Plan) -> None:

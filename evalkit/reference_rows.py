@@ -23,7 +23,6 @@ REFERENCES: Mapping[str, str] = {
 """Reference -> what answers there."""
 
 _MOST_SAMPLES = 1_000
-_COSTLY = ("close", "judge")
 
 
 async def score_references(plan: Plan) -> tuple[Mapping[str, Json], ...]:
@@ -37,7 +36,7 @@ async def score_references(plan: Plan) -> tuple[Mapping[str, Json], ...]:
     for cell in {cell.evaluation.name: cell for cell in plan.cells}.values():
         shown = [cell.present(sample) for sample in _spread(cell.dataset.samples)]
         for bound in cell.bound_scorers:
-            if shown and not any(hasattr(bound.scorer, name) for name in _COSTLY):
+            if shown and not (bound.judges or hasattr(bound.scorer, "close")):
                 found += [reference.describe() async for reference in _Bench(cell, bound, shown).score()]
     return tuple(found)
 

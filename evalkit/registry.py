@@ -13,7 +13,9 @@ from importlib.metadata import entry_points
 
 from pydantic import TypeAdapter, ValidationError
 
+from evalkit.bound_model import UnboundModel
 from evalkit.errors import ConfigError
+from evalkit.protocols import Model
 from evalkit.records import Json
 
 __all__ = ["OptionError", "Registry", "nearest"]
@@ -69,7 +71,7 @@ class Registry:
             if key not in known:
                 raise OptionError(f"{self.noun} {name!r} has no option {key!r}{nearest(key, known)}", key)
         try:
-            return _adapter(plugin).validate_json(json.dumps(dict(options)), strict=True)
+            return _as_itself(_adapter(plugin).validate_json(json.dumps(dict(options)), strict=True), plugin)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
@@ -98,7 +100,20 @@ def _entry_points(group: str) -> dict[str, str]:
 
 @cache
 def _adapter(plugin: type) -> TypeAdapter[object]:
-    return TypeAdapter(plugin)
+    """Return what reads a plugin's options; a field annotated `Model` is read as the label of a model."""
+    hints = typing.get_type_hints(plugin)
+    models = [field for field in dataclasses.fields(plugin) if hints.get(field.name) is Model]
+    if not models:
+        return TypeAdapter(plugin)
+    labels = [(field.name, UnboundModel, dataclasses.field(kw_only=field.kw_only)) for field in models]
+    return TypeAdapter(dataclasses.make_dataclass(plugin.__name__, labels, bases=(plugin,), frozen=True))
+
+
+def _as_itself(made: typing.Any, plugin: type) -> object:
+    """Return a plugin that was read by a form of its own as what it is."""
+    if type(made) is plugin:
+        return made
+    return plugin(**{field.name: getattr(made, field.name) for field in dataclasses.fields(plugin) if field.init})
 
 
 def _only_class(module_name: str) -> type:

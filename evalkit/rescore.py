@@ -10,7 +10,7 @@ from evalkit.dataset import Dataset
 from evalkit.errors import ConfigError, ProviderError
 from evalkit.image_store import ImageStore
 from evalkit.measures import differing_values
-from evalkit.merge import merge_journals
+from evalkit.merge import forget_judgements, merge_journals
 from evalkit.plan import Cell, Plan, make_plan
 from evalkit.protocols import Model, ProviderContext
 from evalkit.records import Json
@@ -18,6 +18,8 @@ from evalkit.results import CellResult, RunResult
 from evalkit.store import RunFolder
 
 __all__ = [
+    "HIDDEN",
+    "check_judges_can_be_asked",
     "check_same_questions",
     "stored_config",
     "stored_datasets",
@@ -26,6 +28,9 @@ __all__ = [
     "with_measures_of",
     "with_scorers",
 ]
+
+HIDDEN = "[hidden]"
+"""What stands in a stored config for the value of a header, which may be the key of a gateway."""
 
 _BUDGETS = ("max_cost", "max_requests", "max_tokens", "max_time")
 _ASKED = ("model", "system", "prompt", "params")
@@ -45,10 +50,36 @@ class _StoredEndpoint:
 
 
 def stored_config(run: RunResult) -> Config:
-    """Return the config that a run was made with, without its budgets: what is spent is spent."""
+    """Return the config that a run was made with, without its budgets: what is spent is spent.
+
+    The anchors of its judges are left out too: their file is the config's, and where that lies no run says.
+    """
     config = Config.model_validate({**run.config})
     unlimited: dict[str, Json] = dict.fromkeys(_BUDGETS)
-    return config.model_copy(update={"run": config.run.model_copy(update=unlimited)})
+    scorers = {name: _without_anchors(spec) for name, spec in config.scorers.items()}
+    return config.model_copy(update={"run": config.run.model_copy(update=unlimited), "scorers": scorers})
+
+
+def _without_anchors(spec: ScorerSpec) -> ScorerSpec:
+    if spec.use != "judge" or "anchors" not in spec.options:
+        return spec
+    written = spec.model_dump(by_alias=True, exclude_unset=True)
+    return ScorerSpec.model_validate({name: value for name, value in written.items() if name != "anchors"})
+
+
+def check_judges_can_be_asked(plan: Plan) -> None:
+    """Check that a stored run says all that is needed to ask its judges.
+
+    Raises:
+        ConfigError: their provider sends headers, whose values no run keeps.
+    """
+    for judge in plan.judges:
+        headers: Mapping[str, str] = getattr(judge.provider, "headers", {})
+        if HIDDEN in headers.values():
+            raise ConfigError(
+                f"scorers.{judge.scorer}: provider {judge.model.provider!r} sends headers, and their values are not "
+                "kept in a run; name the config with --config"
+            )
 
 
 def stored_datasets(folder: RunFolder, run: RunResult) -> dict[str, Dataset]:
@@ -127,11 +158,15 @@ def _differences(cell: Cell, stored: CellResult | None, run: RunResult) -> list[
     return found
 
 
-def take_answers(parent: RunFolder, into: RunFolder) -> None:
+def take_answers(parent: RunFolder, into: RunFolder, *, judgements: bool = True) -> None:
     """Copy a run's samples, calls and images to another folder; the run itself stays as it is.
+
+    Without `judgements` what its judges replied is left out: they are asked again.
 
     Raises:
         StoreError: its journal cannot be read.
     """
     merge_journals([parent.journal], into.journal)
+    if not judgements:
+        forget_judgements(into.journal)
     ImageStore(into.images).take_over(ImageStore(parent.images))

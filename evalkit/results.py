@@ -74,7 +74,8 @@ class RunResult:
     """One run, field for field as run.json.
 
     `pairs` and `tie` are the leaderboard's paired differences and its tie, `references` the means of answers that no
-    model gave; `stopped` says why the run, or some of its cells, ended early.
+    model gave; `stopped` says why the run, or some of its cells, ended early; `judges` tells of each model that judged
+    for a scorer: its calls, failures, cost and agreement with its anchors.
     """
 
     run_id: str
@@ -100,6 +101,7 @@ class RunResult:
     pairs: tuple[Mapping[str, Json], ...] = ()
     tie: Mapping[str, Json] | None = None
     references: tuple[Mapping[str, Json], ...] = ()
+    judges: tuple[Mapping[str, Json], ...] = ()
     calls: Mapping[str, Json] = field(default_factory=dict[str, Json])
     throttle: Mapping[str, Json] = field(default_factory=dict[str, Json])
     gate: Mapping[str, Json] | None = None

@@ -6,13 +6,11 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from evalkit.anchors import AnchorCheck, check_anchors, distrusted
 from evalkit.budget import Budget
 from evalkit.cache import SharedCache, cache_path
-from evalkit.dataset import Dataset
 from evalkit.engine import Engine, Lane, Progress
-from evalkit.environment import describe_git, describe_machine, describe_versions
 from evalkit.errors import ExitCode, most_pressing
 from evalkit.finish import describe_calls, describe_throttle, finish_run, open_tallies
 from evalkit.folders import lock_folder
@@ -22,8 +20,10 @@ from evalkit.halts import Halts
 from evalkit.image_store import ImageStore
 from evalkit.interrupts import Interrupts, catch_interrupts
 from evalkit.journal import Journal, settle_journal
+from evalkit.judge_results import describe_judges
+from evalkit.judge_tally import JudgeTally
 from evalkit.judging import Judgement, judge_run
-from evalkit.lanes import Session, offline_lanes, open_lanes
+from evalkit.lanes import OFFLINE_LANE, Opened, Session, offline_lanes, open_lanes
 from evalkit.pages import PageMaker
 from evalkit.plan import Plan
 from evalkit.prices import check_budget, price_plan
@@ -31,7 +31,8 @@ from evalkit.publishing import Publisher
 from evalkit.records import Json
 from evalkit.reference_rows import score_references
 from evalkit.results import RunResult
-from evalkit.scoring import aclose_scorers
+from evalkit.run_start import WeaveTarget, begin_run
+from evalkit.scoring import BoundScorer, aclose_scorers
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder, encode_cell
 from evalkit.tokens import TokenEstimator
@@ -40,14 +41,6 @@ __all__ = ["RunEnd", "Watch", "WeaveTarget", "run_plan"]
 
 Watch = Callable[[Progress, Mapping[str, Lane], Budget], AbstractAsyncContextManager[None]]
 """Opens a display over a running engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class WeaveTarget:
-    """Where a run is published: a backend of the config with `auto` resolved, and its project."""
-
-    backend: str
-    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +60,14 @@ async def run_plan(
     weave: WeaveTarget,
     watch: Watch | None = None,
     offline: bool = False,
+    ask_judges: bool = False,
     parent_run: str | None = None,
     gate: RunGate | None = None,
 ) -> RunEnd:
     """Answer, score, aggregate, report and publish a plan into `folder`, continuing what is already there.
 
-    `offline` makes no call: what the folder's journal does not answer is not run (merged shards end here).
+    `offline` makes no call: what the folder's journal does not answer is not run (merged shards end here). With
+    `ask_judges` beside it the judges are asked about the answers of the journal, and nobody else.
     `parent_run` is the run whose answers are scored again, `gate` what the run is held to once it is stored.
 
     Raises:
@@ -81,56 +76,25 @@ async def run_plan(
         ProviderError: a provider cannot be started.
         StoreError: the folder is being written by another process, or the disk refuses.
     """
-    if not offline:
+    asks = _Asks(candidates=not offline, judges=ask_judges or not offline)
+    if asks.anybody:
         check_budget(plan)
     with lock_folder(folder), catch_interrupts() as interrupts:
-        run, continued = _begin(plan, folder, weave, parent_run)
+        run, continued = begin_run(plan, folder, weave, parent_run)
         conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline)
-        return await conductor.conduct(watch, offline=offline, gate=gate)
+        return await conductor.conduct(watch, asks=asks, gate=gate)
 
 
-def _begin(plan: Plan, folder: RunFolder, weave: WeaveTarget, parent_run: str | None) -> tuple[RunResult, bool]:
-    """Write run.json as it is before the first call; keep the start of an earlier try."""
-    continued = folder.run_json.is_file()
-    before = folder.load() if continued else None
-    config = plan.config
-    target = {**dataclasses.asdict(weave), "traces": config.weave.traces, "verify": config.weave.verify}
-    run = RunResult(
-        run_id=folder.path.name,
-        name=config.name,
-        status="incomplete",
-        started_at=datetime.now(UTC).isoformat(timespec="milliseconds") if before is None else before.started_at,
-        ended_at=None,
-        plan_digest=plan.digest,
-        profile=plan.profile,
-        parent_run=parent_run if before is None else before.parent_run,
-        primary=plan.primary,
-        versions=describe_versions(),
-        git=describe_git(plan.base_dir),
-        environment=describe_machine(),
-        seed=config.run.seed,
-        datasets={name: _describe_dataset(dataset) for name, dataset in plan.datasets.items()},
-        cells=(),
-        config=_without_headers(config.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
-        plan={**plan.describe(), "weave": target},
-        calls={} if before is None else before.calls,
-        throttle={} if before is None else before.throttle,
-    )
-    folder.save(run)
-    return run, continued
+@dataclass(frozen=True, slots=True)
+class _Asks:
+    """Who may be asked; the rest answers from the journal."""
 
+    candidates: bool
+    judges: bool
 
-def _without_headers(config: dict[str, Json]) -> dict[str, Json]:
-    """Return the config without the values of headers, which may be keys of a gateway."""
-    for provider in config.get("providers", {}).values():
-        if "headers" in provider:
-            provider["headers"] = dict.fromkeys(provider["headers"], "[hidden]")
-    return config
-
-
-def _describe_dataset(dataset: Dataset) -> dict[str, Json]:
-    pinned = {"provenance": dict(dataset.provenance)} if dataset.provenance else {}
-    return {"rows": len(dataset.samples), "digest": dataset.digest, **pinned}
+    @property
+    def anybody(self) -> bool:
+        return self.candidates or self.judges
 
 
 class _Conductor:
@@ -145,8 +109,10 @@ class _Conductor:
         self.halts = Halts()
         self.prices = price_plan(plan)
         self.tallies = open_tallies(plan, self.prices)
+        self.judge_tallies = {judge.key: JudgeTally() for judge in plan.judges}
+        self.checks: dict[str, AnchorCheck] = {}
 
-    async def conduct(self, watch: Watch | None, *, offline: bool, gate: RunGate | None) -> RunEnd:
+    async def conduct(self, watch: Watch | None, *, asks: _Asks, gate: RunGate | None) -> RunEnd:
         """Run the engine while the publisher follows, then make every file."""
         with Journal(self.folder.journal) as journal:
             journal.forget_results()
@@ -156,15 +122,13 @@ class _Conductor:
             publisher = await self._start_publisher()
             pages = await PageMaker.start(self.folder, self.plan.config.report)
             try:
-                counted = await self._answer(journal, watch, offline=offline)
+                counted = await self._answer(journal, watch, asks)
             except BaseException:
                 pages.stop()
                 if publisher is not None:
                     await publisher.finish(complete=False)
                 raise
-            run, messages = finish_run(
-                self.plan, dataclasses.replace(self.run, **counted), self.tallies, stop=self.stop, halts=self.halts
-            )
+            run, messages = self._finished(dataclasses.replace(self.run, **counted))
             run = dataclasses.replace(run, references=await score_references(self.plan))
             for cell in run.cells if run.status == "complete" else ():
                 journal.put_cell(cell.key, encode_cell(cell))
@@ -184,6 +148,13 @@ class _Conductor:
         bug = ExitCode.DONE if broken is None else ExitCode.BUG
         exit_code = most_pressing(bug, _exit_code(run, self.stop, self.halts), judged.exit_code)
         return RunEnd(self.folder, run, exit_code, (*messages, *(() if broken is None else (broken,))))
+
+    def _finished(self, run: RunResult) -> tuple[RunResult, tuple[str, ...]]:
+        """Return the run with its numbers, and what is missing of it."""
+        run, messages = finish_run(self.plan, run, self.tallies, stop=self.stop, halts=self.halts, checks=self.checks)
+        judges = describe_judges(self.plan, run.cells, self.judge_tallies, self.checks, prices=self.prices)
+        told = (f"{why}: no gate rule is decided by scorer {name}" for name, why in distrusted(judges).items())
+        return dataclasses.replace(run, judges=judges), (*messages, *told)
 
     async def _finish(
         self, run: RunResult, publisher: Publisher | None, pages: PageMaker
@@ -207,32 +178,61 @@ class _Conductor:
             return None
         return await Publisher.start(self.folder)
 
-    async def _answer(self, journal: Journal, watch: Watch | None, *, offline: bool) -> dict[str, Json]:
+    async def _answer(self, journal: Journal, watch: Watch | None, asks: _Asks) -> dict[str, Json]:
         async with AsyncExitStack() as opened:
             budget = self._open_budget(opened)
-            cache = None if offline else self._open_cache(opened)
-            if offline:
-                lanes = offline_lanes(self.plan, journal)
-            else:
-                session = Session(self.plan, self.folder, journal, budget, self.stop, self.halts, cache)
-                lanes = await open_lanes(session, opened)
+            cache = self._open_cache(opened) if asks.anybody else None
+            lanes, graders = await self._open_lanes(journal, budget, cache, asks, opened)
             opened.push_async_callback(aclose_scorers, tuple(self.plan.scorers.values()))
             engine = self._engine(journal, lanes)
             if watch is not None:
                 await opened.enter_async_context(watch(engine.progress, lanes, budget))
             budget.start()
-            work = asyncio.create_task(engine.run())
+            work = asyncio.create_task(self._work(engine, graders))
             with rare_collections(), self.interrupts.heed(lambda: self._interrupt(work)):
                 try:
                     await work
                 except asyncio.CancelledError:
                     engine.give_up()
             journal.flush()
-            counted = self._count(engine.progress, {} if offline else lanes)
+            counted = self._count(engine.progress, lanes if asks.anybody else {})
             if cache is not None:
                 cache.close()
                 counted["calls"]["cache_problem"] = cache.problem
             return counted
+
+    async def _open_lanes(
+        self, journal: Journal, budget: Budget, cache: SharedCache | None, asks: _Asks, opened: AsyncExitStack
+    ) -> Opened:
+        if not asks.anybody:
+            return offline_lanes(self.plan, journal, self.judge_tallies)
+        session = Session(
+            self.plan,
+            self.folder,
+            journal,
+            budget,
+            self.stop,
+            self.halts,
+            cache,
+            asks_candidates=asks.candidates,
+            tallies=self.judge_tallies,
+        )
+        return await open_lanes(session, opened)
+
+    async def _work(self, engine: Engine, graders: Mapping[str, BoundScorer]) -> None:
+        """Run the engine, and the judges over their anchors beside it."""
+        if not self.plan.held_judges:
+            await engine.run()
+            return
+        checking = asyncio.create_task(
+            check_anchors(self.plan.held_judges, graders, confidence=self.plan.config.stats.confidence)
+        )
+        try:
+            await engine.run()
+            self.checks = await checking
+        finally:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
 
     def _open_cache(self, opened: AsyncExitStack) -> SharedCache | None:
         """Return the cache beside the `reports/` that holds the run, unless every answer is to be this run's own."""
@@ -243,11 +243,12 @@ class _Conductor:
         return opened.enter_context(SharedCache(path, run_id=self.run.run_id))
 
     def _open_budget(self, opened: AsyncExitStack) -> Budget:
-        """Return the run's budget with what its earlier tries have spent."""
+        """Return the run's budget with what its earlier tries, but not the run it scores again, have spent."""
         limits, price_of = self.plan.config.run, self.prices.of_call
         budget = Budget(limits, price_of=price_of, stop=self.stop, estimator=TokenEstimator())
-        with self.folder.reader() as reader:
-            budget.restore(reader.accounts())
+        if self.run.parent_run is None:
+            with self.folder.reader() as reader:
+                budget.restore(reader.accounts())
         opened.callback(budget.close)
         return budget
 
@@ -261,6 +262,7 @@ class _Conductor:
         """Return the run's calls and throttle; a try that asked nothing learned nothing of the endpoint's limit."""
         calls = describe_calls(self.folder, progress, lanes, prices=self.prices, continued=self.continued)
         calls["peak_in_flight"] = max(calls["peak_in_flight"], self.run.calls.get("peak_in_flight", 0))
+        lanes = {name: lane for name, lane in lanes.items() if name != OFFLINE_LANE}
         has_asked = any(lane.throttle.peak_in_flight for lane in lanes.values())
         return {"calls": calls, "throttle": describe_throttle(lanes) if has_asked else self.run.throttle}
 

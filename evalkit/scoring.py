@@ -4,14 +4,15 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+from evalkit.bound_model import UnboundModel
 from evalkit.config.schema import ReasoningSpec, ScorerSpec
 from evalkit.digest import canonical_json, digest_text
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, StoreError
 from evalkit.extract import Extractor
 from evalkit.protocols import Scorer
 from evalkit.reasoning import strip_reasoning
@@ -35,7 +36,9 @@ class BoundScorer:
     """A scorer of the config, ready to score.
 
     `kind` is "binary" or "graded". `range` is what a scorer with values of its own rescales from. `identity` names
-    everything that can change a score: use, options, extract, negate, and a version or the digest of the source.
+    everything that can change a score: use, options, extract, negate, and a version or the digest of the source, and
+    once the plan is made `judge`. `judges` maps its fields that hold a model to the labels of those; a scorer whose
+    class says `takes_trial` is told the trial.
     """
 
     name: str
@@ -47,6 +50,8 @@ class BoundScorer:
     negate: bool = False
     range: tuple[float, float] | None = None
     higher_is_better: bool = True
+    judges: Mapping[str, str] = field(default_factory=dict[str, str])
+    takes_trial: bool = False
 
 
 def bind_scorer(name: str, spec: ScorerSpec, registry: Registry, *, base_dir: Path = Path()) -> BoundScorer:
@@ -65,6 +70,9 @@ def bind_scorer(name: str, spec: ScorerSpec, registry: Registry, *, base_dir: Pa
     kind = getattr(scorer, "kind", None)
     if kind not in _KINDS:
         raise ConfigError(f"scorers.{name}: {spec.use!r} must say its kind, binary or graded, not {kind!r}")
+    judges = _labels_of(scorer)
+    if judges and spec.lenient_extract is not None:
+        raise ConfigError(f"scorers.{name}: a judge reads the answer as it is; leave lenient_extract out")
     steps = spec.extract if spec.extract is not None else cast("Sequence[Json]", getattr(plugin, "extract", ()))
     try:
         return BoundScorer(
@@ -77,15 +85,17 @@ def bind_scorer(name: str, spec: ScorerSpec, registry: Registry, *, base_dir: Pa
             negate=spec.negate,
             range=None if spec.range is None else (spec.range[0], spec.range[1]),
             higher_is_better=spec.higher_is_better,
+            judges=judges,
+            takes_trial=bool(getattr(plugin, "takes_trial", False)),
         )
     except ConfigError as error:
         raise ConfigError(f"scorers.{name}: {error}") from None
 
 
 async def score_prediction(
-    scorers: Sequence[BoundScorer], sample: Sample, prediction: Prediction, reasoning: ReasoningSpec
+    scorers: Sequence[BoundScorer], sample: Sample, prediction: Prediction, reasoning: ReasoningSpec, trial: int = 0
 ) -> dict[str, Score]:
-    """Return the score of one prediction by every scorer's name; never raises.
+    """Return the score of one prediction by every scorer's name; never raises but where a judge's journal does.
 
     A prediction without an answer hands its outcome down. Reasoning is taken off first; where it was never closed, or
     nothing is left, there is no answer, unless the model called tools: then the calls are, as JSON (`tool_calls`).
@@ -101,7 +111,8 @@ async def score_prediction(
         text = calls_text(prediction.tool_calls)
         if not text:
             return dict.fromkeys((bound.name for bound in scorers), _EMPTY)
-    return {bound.name: await _score(bound, sample, prediction, text) for bound in scorers}
+    answered = _Answered(sample, prediction, text, trial)
+    return {bound.name: await _score(bound, answered) for bound in scorers}
 
 
 async def aclose_scorers(scorers: Iterable[BoundScorer]) -> None:
@@ -118,25 +129,36 @@ async def aclose_scorers(scorers: Iterable[BoundScorer]) -> None:
         raise ExceptionGroup("some scorers could not be closed", failed)
 
 
-async def _score(bound: BoundScorer, sample: Sample, prediction: Prediction, text: str) -> Score:
-    score = await _attempt(bound, bound.extractor, sample, prediction, text)
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """One answered trial of a sample; `text` is the answer without its reasoning."""
+
+    sample: Sample
+    prediction: Prediction
+    text: str
+    trial: int
+
+
+async def _score(bound: BoundScorer, answered: _Answered) -> Score:
+    score = await _attempt(bound, bound.extractor, answered)
     if bound.lenient is None or score.value == 1.0 or score.outcome is ScoreOutcome.SCORER_ERROR:
         return score
-    second = await _attempt(bound, bound.lenient, sample, prediction, text)
+    second = await _attempt(bound, bound.lenient, answered)
     if second.value is None or second.value <= (score.value or 0.0):
         return score
     return replace(score, lenient=second.value)
 
 
-async def _attempt(
-    bound: BoundScorer, extractor: Extractor, sample: Sample, prediction: Prediction, text: str
-) -> Score:
+async def _attempt(bound: BoundScorer, extractor: Extractor, answered: _Answered) -> Score:
+    prediction = answered.prediction
     try:
-        answer = extractor.extract(calls_text(prediction.tool_calls) if extractor.reads_calls else text)
+        answer = extractor.extract(calls_text(prediction.tool_calls) if extractor.reads_calls else answered.text)
         if answer is None:
             return _NOTHING
         is_text = answer == prediction.text
-        score = await bound.scorer.score(sample, prediction if is_text else replace(prediction, text=answer))
+        told = {"trial": answered.trial} if bound.takes_trial else {}
+        judged = prediction if is_text else replace(prediction, text=answer)
+        score = await bound.scorer.score(answered.sample, judged, **told)
         value = score.value
         if bound.kind == "binary" and value not in _BINARY:
             reason = f"it says that it is binary and gave {value}; only 0 and 1 are"
@@ -145,8 +167,16 @@ async def _attempt(
             value = 1.0 - value
         shown = score.answer if score.answer is not None or is_text else answer
         return Score(value, score.reason[:_REASON_CHARS], score.outcome, shown)
+    except StoreError:
+        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  a scorer may raise anything; it is a value here
         return Score(None, f"{type(error).__name__}: {error}"[:_REASON_CHARS], ScoreOutcome.SCORER_ERROR)
+
+
+def _labels_of(scorer: Scorer) -> Mapping[str, str]:
+    """Return the fields of a scorer that hold a model of the config, with its label."""
+    values = ((each.name, getattr(scorer, each.name)) for each in dataclasses.fields(scorer))  # pyright: ignore[reportArgumentType]  the registry checked it
+    return {name: value.label for name, value in values if isinstance(value, UnboundModel)}
 
 
 def _options(name: str, spec: ScorerSpec, plugin: type, base_dir: Path) -> dict[str, Json]:

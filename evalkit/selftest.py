@@ -24,6 +24,8 @@ _NO_TARGET = "the target cannot be used"
 _NO_GOLD = "no gold answer can be derived, so only the empty answer was tried"
 _TRAILING = "words around or after the answer hide it; the prompt must ask for the answer last"
 _BARE = "only the bare answer scores; the prompt must ask for nothing else, or extract must find it"
+_NO_PROMPT = "the judge cannot be asked"
+_NO_ANCHORS = "a model judges, and nothing says how well: give it anchors, answers that are graded already"
 _DOUBT = "the target could be misread"
 
 
@@ -32,7 +34,7 @@ class SelfTestReport:
     """What a scorer did with the samples of a dataset; each line names a sample.
 
     `failures` make the scorer unfit for this dataset, `notes` are what its prompt must heed. Only a scorer that needs
-    a target `is_certain`: what another makes of a target is guessed.
+    a target `is_certain`: what another makes of a target is guessed. One that `is_judged` by a model was not tried.
     """
 
     scorer: str
@@ -40,6 +42,7 @@ class SelfTestReport:
     failures: tuple[str, ...]
     notes: tuple[str, ...]
     is_certain: bool = True
+    is_judged: bool = False
 
     @property
     def passed(self) -> bool:
@@ -81,8 +84,11 @@ async def run_self_test(bound: BoundScorer, samples: Iterable[Sample]) -> SelfTe
 
     Gold must score full, corrupted gold and nothing must not. Gold at the end of some reasoning must where the scorer
     extracts or tolerates text; where it does not, a note says that the prompt must ask for the bare answer. A scorer
-    that needs no target is only guessed at: what it gives gold is a note.
+    that needs no target is only guessed at: what it gives gold is a note. One that has a model judge is not tried, as
+    nobody is asked: only what it would ask is made, for every sample.
     """
+    if bound.judges:
+        return _check_judged(bound, samples)
     tester = _Tester(replace(bound, negate=False, lenient=None))
     count = 0
     for sample in samples:
@@ -91,6 +97,23 @@ async def run_self_test(bound: BoundScorer, samples: Iterable[Sample]) -> SelfTe
     return SelfTestReport(
         bound.name, count, tester.failures.told(), tester.notes.told(), is_certain=tester.needs_target
     )
+
+
+def _check_judged(bound: BoundScorer, samples: Iterable[Sample]) -> SelfTestReport:
+    """Make what a judge would be asked about every sample; whether it judges well its anchors tell."""
+    findings, count = _Findings(), 0
+    check = getattr(bound.scorer, "check_sample", None)
+    for sample in samples:
+        count += 1
+        try:
+            if check is not None:
+                check(sample)
+        except ConfigError as error:
+            findings.add(
+                _NO_PROMPT, sample, str(error).removeprefix("prompt: ").removeprefix(f"sample {sample.id!r}: ")
+            )
+    notes = () if getattr(bound.scorer, "anchors", None) else (_NO_ANCHORS,)
+    return SelfTestReport(bound.name, count, findings.told(), notes, is_judged=True)
 
 
 class _Tester:

@@ -247,7 +247,7 @@ def measure_of(
         "reasoning": reasoning,
         "reducer": measure["reducer"],
         "on_error": on_error,
-        "judge": measure["judge"],
+        "judge": scorer["identity"].get("judge"),
     }
     return {"digest": digest_json(parts), **parts}
 

@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         else:
             call(*args)
 
-    def _answer(self, asked: dict[str, Any], prompt: str, fault: str | None) -> None:
+    def _answer(self, asked: dict[str, Any], prompt: str, fault: str | None) -> None:  # noqa: PLR0911  one for each kind of reply
         settings = self.endpoint.settings
         if self.transport is None or fault == "hang":
             return None
@@ -201,7 +201,10 @@ class Connection(asyncio.Protocol):
             return self._finish(*error_reply(fault, settings.retry_after))
         if scripted := settings.replies.get(prompt):
             return self._send_scripted(scripted.pop(0) if len(scripted) > 1 else scripted[0])
-        text = answer_of(settings, asked["model"], prompt)
+        written = settings.script(asked) if settings.script else None
+        if isinstance(written, Reply):
+            return self._send_scripted(written)
+        text = answer_of(settings, asked["model"], prompt) if written is None else written
         prompt_tokens, completion_tokens = len(prompt) // 4 + 1, len(text) // 4 + 1
         counts = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
         usage = counts | {"total_tokens": prompt_tokens + completion_tokens} if settings.usage else None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,8 @@ class Settings:
     project: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     """Prompt to the replies it gets, in order (a Reply, or its fields); the last one stays."""
+    script: Callable[[dict[str, Any]], "str | Reply | None"] | None = None
+    """Says what a request's body gets: a text, a reply, or None for what it would get anyway; in one process only."""
     model_pages: list[Reply] = field(default_factory=list)
     """Replies to GET /models, in order, instead of `models`; the last one stays."""
 

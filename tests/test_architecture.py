@@ -22,33 +22,41 @@ FLOORS = {
         letters patterns reasoning jsontext strictjson shapes located subset targets codec tool_calls
         listed_models model_names
         images image_references content_parts
-        stats/* config/__init__ config/spec config/questions config/gates config/schema
-        scorers/__init__ sources/__init__ providers/__init__ weave_io/__init__ report/__init__ report/sections/__init__
+        stats/* config/__init__ config/spec config/questions config/gates config/nights config/schema
+        past_runs alert
+        scorers/__init__ sources/__init__ providers/__init__ alerts/__init__
+        weave_io/__init__ report/__init__ report/sections/__init__
     """,
     "2 seams, and parts that touch one thing": """
         protocols registry prompt templates few_shot choices extract dressing json_compare
         prompt_content image_shelf image_values image_store
         expressions fields rowfiles journal journal_schema journal_reader store folders
         tokens spending
+        bound_model judge_prompt judge_reading judge_reply judge_tally anchor_rows
         cache cache_schema cache_contents cache_difference
         aggregate call_columns score_columns leaderboard
         triage chat_* local_* hub recorded_answers scorer_process scorer_worker model_pages
+        alert_texts alert_post alert_mail
     """,
     "2+ from the file to a Config": "config/*",
     "3 plugins, and what binds them to a plan": """
-        sources/* providers/* scorers/*
+        sources/* providers/* scorers/* alerts/*
         provider_plugins opening
         dataset scoring selftest check plan throttle retry budget prices lease lease_book lease_names journaled merge
         cache_explain reference_rows
         stored_items comparison compare compare_slices measures sides side_choice rescore
         gate gate_* baseline baseline_*
         forecast* calibration
+        judge_results judge_check judge_forecast judges anchors
+        history history_* night_lock night_* flip_ledger flip_rule quarantine quarantine_* drift_* serving trend trend_* catalog_*
+        alerting alert_channels schedules schedule_*
         catalog preflight offerings doctor doctor_calls doctor_findings doctor_here doctor_load
     """,
     "4 what is made of stored runs": "weave_io/* report/*",
     "5 the conductor and its hands": """
-        engine lanes finish judging garbage publishing pages samples_table runner rescoring
+        engine lanes stacks run_start finish judging garbage publishing pages samples_table runner rescoring
         live_answer playground tracing
+        nightly nightly_* rejudging
     """,
     "6 the library's face": "__init__",
     "6+ the command line": "cli/*",

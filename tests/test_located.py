@@ -62,7 +62,7 @@ def test_values_become_json(value, expected):
         ({"y": {1: 2}}, "the key 1 in x.y is not text"),
         ({1, 2}, "x holds a set, which has no JSON form"),
     ],
-    ids=repr,
+    ids=["bytes", "nan", "numpy infinity", "object inside", "key", "set"],
 )
 def test_what_has_no_json_form_is_refused_by_name(value, message):
     with pytest.raises(ValueError, match="x") as caught:

@@ -37,9 +37,20 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Check a baseline file, and against its run where that is here.",
     ),
     "baseline diff": ("evalkit.cli.baseline_diff", "Show what changes from a baseline to a run or another baseline."),
+    "trend": ("evalkit.cli.trend", "Show a metric over nights, with intervals, moves and releases."),
+    "flips": ("evalkit.cli.flips", "Show which samples newly fail, flip, or have recovered."),
+    "quarantine add": ("evalkit.cli.quarantine_add", "Set samples aside from nightly claims until a day."),
+    "quarantine list": ("evalkit.cli.quarantine_list", "Show what is set aside, why, until when, and what it weighs."),
+    "quarantine remove": ("evalkit.cli.quarantine_remove", "Let samples count again."),
     "cache explain": ("evalkit.cli.cache_explain", "Say of each call whether the shared cache has it, and why not."),
     "cache info": ("evalkit.cli.cache_info", "Show what the shared cache holds, by model."),
     "cache clear": ("evalkit.cli.cache_clear", "Forget cached answers: all, a model's, or old ones."),
+    "alert test": ("evalkit.cli.alert_test", "Send a marked test alert through each channel of a config."),
+    "schedule show": ("evalkit.cli.schedule_show", "Print a ready file for cron, systemd, GitHub, GitLab, Kubernetes."),
+    "nightly": ("evalkit.cli.nightly", "Run tonight's comparison, with a morning report and alerts."),
+    "history": ("evalkit.cli.history", "Show past runs: scores, failures, verdict, cost; import and forget them."),
+    "history import": ("evalkit.cli.history_import", "Register run folders in the history."),
+    "history forget": ("evalkit.cli.history_forget", "Forget old runs; their folders stay."),
     "config show": ("evalkit.cli.config_show", "Print each effective value with its origin."),
     "schema": ("evalkit.cli.schema", "Print the config's JSON Schema, for editors."),
     "doctor": ("evalkit.cli.doctor", "Check keys, project, models, limits and Weave; say what to do."),
@@ -53,9 +64,12 @@ _SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _GROUPS = {
+    "alert": "Look after those who are told of a night.",
     "baseline": "Keep the run that others are held to: a small file, to be reviewed.",
     "cache": "Look into the answers that runs with run.cache: shared use again.",
     "config": "Look at a config as a run would see it.",
+    "quarantine": "Set unstable samples aside from nightly claims for a while: a small file, to be reviewed.",
+    "schedule": "Let another system's clock start a night.",
 }
 
 
@@ -80,6 +94,14 @@ class _CommandMap(click.Group):
         close = difflib.get_close_matches(cmd_name, self.list_commands(ctx), n=1)
         hint = f"did you mean {close[0]!r}?" if close else "evalkit --help lists them"
         raise click.UsageError(f"no command is called {cmd_name!r}; {hint}", ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = " ".join(args[:2])
+        if args[0] in self._modules and name in self._modules:  # a command that has commands of its own beside it
+            return name, self.get_command(ctx, name), args[2:]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         lines = {name: self._modules.get(name, ("", _GROUPS.get(name, "")))[1] for name in self.list_commands(ctx)}

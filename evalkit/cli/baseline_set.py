@@ -1,7 +1,6 @@
 """`evalkit baseline set`: make a run the baseline, with a reason; another one is never replaced unseen."""
 
-import getpass
-import subprocess
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import click
 
 from evalkit.baseline import baseline_text, make_baseline, read_baseline
 from evalkit.baseline_changes import MetricChange, compare_baselines, describe_changes
+from evalkit.cli.author import find_author
 from evalkit.errors import ConfigError, ExitCode, IncompleteError, StoreError
 from evalkit.folders import find_run
+from evalkit.history_registration import note_baseline
 from evalkit.report.terminal import clean_text
 from evalkit.store import write_atomically
 from evalkit.stored_items import MetricItems, read_items
@@ -44,7 +45,7 @@ def command(run: str, *, reason: str, out: Path | None, author: str | None, is_r
     made = make_baseline(
         stored,
         items,
-        author=author or _author(),
+        author=author or find_author(),
         reason=reason.strip(),
         set_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -53,6 +54,9 @@ def command(run: str, *, reason: str, out: Path | None, author: str | None, is_r
         write_atomically(path, baseline_text(made))
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
+    about = {"path": str(path), "set_at": made.set_at, "author": made.author, "reason": made.reason}
+    if (problem := note_baseline(folder, stored, about, env=os.environ)) is not None:
+        click.echo(problem, err=True)
     click.echo(f"baseline {path}: run {stored.run_id}, set by {made.author}; commit it", err=True)
     click.echo(str(path))
     return ExitCode.DONE
@@ -72,23 +76,3 @@ def _show_changes(path: Path, changes: tuple[MetricChange, ...]) -> None:
     click.echo(f"{path} changes:", err=True)
     for line in describe_changes(changes):
         click.echo(clean_text(line), err=True)
-
-
-def _author() -> str:
-    """Return who is at work, as git knows them, else the user's name on this machine."""
-    found = [_git(key) for key in ("user.name", "user.email")]
-    name, email = found
-    if name or email:
-        return " ".join(part for part in (name, f"<{email}>" if email else "") if part)
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _git(key: str) -> str:
-    try:
-        done = subprocess.run(["git", "config", key], check=False, capture_output=True, text=True, timeout=5)  # noqa: S603, S607  fixed words, no shell
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

@@ -1,5 +1,6 @@
 """`evalkit plan`: calls, tokens, cost, time, and what each gate rule could notice, before anything is spent."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from evalkit.forecast import forecast_plan
 from evalkit.forecast_gate import RulePower, forecast_gate
 from evalkit.forecast_outlook import Outlook
 from evalkit.forecast_time import Spent, find_budget_ends, forecast_time
+from evalkit.judge_forecast import forecast_judges
 from evalkit.plan import Plan
 from evalkit.prices import price_plan
 from evalkit.registry import nearest
@@ -94,6 +96,8 @@ def _look_out(plan: Plan, source: _Source) -> Outlook:
     unfinished = None if source.is_fresh else read_unfinished(plan, source.reports, prices)
     with known_calls(plan, source.reports, unfinished) as is_known:
         forecast = forecast_plan(plan, prices, is_known=is_known)
+    done = None if unfinished is None else unfinished.judge_calls
+    forecast = dataclasses.replace(forecast, judges=forecast_judges(plan, prices, done=done or {}))
     latencies, latency_run = read_latencies(plan, source.reports)
     lanes = forecast_time(plan, forecast, latencies)
     seconds = max((lane.seconds for lane in lanes), default=0.0)

@@ -60,13 +60,13 @@ def _table(forecast: Forecast) -> "Table":
     from rich.text import Text
 
     has_images = any(cell.images for cell in forecast.cells)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=len(forecast.cells) > 1)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=len(forecast.rows) > 1)
     sums = _sums(forecast)
     table.add_column("cell", footer="in all", overflow="fold")
     for name, total in sums.items():
         if name != "images" or has_images:
             table.add_column(name, footer=total, justify="right", no_wrap=True)
-    for cell in forecast.cells:
+    for cell in forecast.rows:
         row = _row(cell)
         shown = [value for name, value in row.items() if name != "images" or has_images]
         table.add_row(Text(clean_text(cell.cell)), *shown)
@@ -109,16 +109,19 @@ def _about_calls(outlook: Outlook) -> Iterator[str]:
         "answered in the unfinished run": sum(cell.in_journal for cell in cells),
         "in the shared cache": sum(cell.in_cache for cell in cells),
     }
-    calls = outlook.forecast.calls
+    calls = sum(cell.calls for cell in cells)
     said = [f"{count:,} {what}" for what, count in free.items() if count]
     asked = plural(calls, "call") if calls else _NOTHING_ASKED
     yield f"{plural(predictions, 'prediction')}: {'; '.join([asked, *said])}"
+    for judge in outlook.forecast.judges:
+        known = f"; {judge.in_journal:,} answered in the unfinished run" if judge.in_journal else ""
+        yield f"{judge.model} judges for {judge.cell.partition(':')[2]}: {plural(judge.calls, 'call')} at most{known}"
     if outlook.unfinished is not None:
         yield f"goes on with {outlook.unfinished} (--fresh plans anew)"
 
 
 def _about_tokens(forecast: Forecast) -> Iterator[str]:
-    asked = [cell for cell in forecast.cells if cell.calls]
+    asked = [cell for cell in forecast.rows if cell.calls]
     if not asked:
         return
     yield "prompts by the size of what is really sent, a little high; retries apart"
@@ -130,8 +133,8 @@ def _about_tokens(forecast: Forecast) -> Iterator[str]:
 
 
 def _about_cost(forecast: Forecast) -> Iterator[str]:
-    for model in dict.fromkeys(cell.model for cell in forecast.cells if cell.calls):
-        cells = [cell for cell in forecast.cells if cell.model == model]
+    for model in dict.fromkeys(cell.model for cell in forecast.rows if cell.calls):
+        cells = [cell for cell in forecast.rows if cell.model == model]
         price = cells[0].price
         if price is None:
             yield f"{model}: unknown; give it `price: {{input: ..., output: ...}}` in USD per million tokens"

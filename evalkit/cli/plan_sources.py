@@ -37,6 +37,7 @@ class Unfinished:
     folder: RunFolder
     answered: Mapping[str, frozenset[int]] = field(repr=False)
     spent: Spent
+    judge_calls: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def read_unfinished(plan: Plan, reports: Path, prices: Prices) -> Unfinished | None:
@@ -51,10 +52,10 @@ def read_unfinished(plan: Plan, reports: Path, prices: Prices) -> Unfinished | N
             columns = reader.result_columns(cell.key, (scorer,), trials=cell.evaluation.trials)
             ended = zip(columns.rows, columns.scorings[scorer], strict=True)
             answered[cell.key] = frozenset(row for row, text in ended if not text.startswith(_ASK_AGAIN))
-        accounts = reader.accounts()
+        accounts, judge_calls = reader.accounts(), reader.judge_calls()
     spending = total_spending(accounts, prices.of_call)
     spent = Spent(spending.requests, spending.tokens, spending.guessed_cost_usd)
-    return Unfinished(folder, answered, spent)
+    return Unfinished(folder, answered, spent, judge_calls)
 
 
 @contextlib.contextmanager
@@ -81,6 +82,7 @@ def read_latencies(plan: Plan, reports: Path) -> tuple[dict[tuple[str, str], flo
     """Return how long a call lasted in the newest run of this name, by evaluation and model, and which run it was."""
     for folder, run in _runs(plan, reports):
         seen = {(cell.evaluation, cell.model): cell.latency_s.get("mean") for cell in run.cells}
+        seen |= {("", judge["model"]): judge["latency_s"].get("mean") for judge in run.judges}
         if known := {name: seconds for name, seconds in seen.items() if seconds is not None}:
             return known, folder.path.name
     return {}, None

@@ -15,11 +15,14 @@ from evalkit.cli.ci_page import tell_ci
 from evalkit.cli.progress import watch_progress
 from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
+from evalkit.config.loaded import LoadedConfig
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.folders import find_run, find_running, find_unfinished, has_ended, new_run_folder
 from evalkit.gate_run import open_gate
+from evalkit.history_registration import register_run
+from evalkit.judge_forecast import count_judge_calls
 from evalkit.plan import Plan, make_plan
 from evalkit.prices import check_budget
 from evalkit.records import Json
@@ -28,7 +31,7 @@ from evalkit.runner import RunEnd, WeaveTarget, run_plan
 from evalkit.selftest import SelfTestReport
 from evalkit.store import RunFolder
 
-__all__ = ["command", "conclude", "load_plan", "refuse_unfit", "resolve_weave"]
+__all__ = ["command", "conclude", "load_plan", "plan_config", "refuse_unfit", "resolve_weave"]
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -92,6 +95,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     if plan.config.description:
         click.echo(plan.config.description, err=True)
     size = f"{_count(plan.calls, 'call')} over {_count(len(plan.cells), 'cell')}"
+    if judge_calls := count_judge_calls(plan):
+        size += f", judged by at most {_count(judge_calls, 'call')} more"
     click.echo(f"{size}; weave backend {weave.backend} ({why})", err=True)
     end = asyncio.run(run_plan(plan, folder, weave=weave, watch=watch_progress, gate=gate))
     return conclude(end)
@@ -114,12 +119,21 @@ def load_plan(
     """
     loaded = load_config(path, profile=profile, overrides=overrides, env=os.environ)
     config = narrow(loaded.config, models=models, evaluations=evaluations, limit=limit, trials=trials)
-    base_dir = loaded.path.parent
+    return plan_config(dataclasses.replace(loaded, config=config), profile)
+
+
+def plan_config(loaded: LoadedConfig, profile: str | None) -> Plan:
+    """Read the datasets of a config, check each against the other, and return the plan; warnings go to stderr.
+
+    Raises:
+        ConfigError: something does not fit, or a scorer fails its self-test on the targets it is to judge.
+    """
+    config, base_dir = loaded.config, loaded.path.parent
     datasets = {
         name: load_dataset(name, spec, base_dir=base_dir, group_by=config.stats.group_by)
         for name, spec in config.datasets.items()
     }
-    for warning in (*loaded.warnings, *check_bindings(dataclasses.replace(loaded, config=config), datasets)):
+    for warning in (*loaded.warnings, *check_bindings(loaded, datasets)):
         click.echo(f"warning: {warning}", err=True)
     refuse_unfit(check_scorers(config, datasets, base_dir))
     return make_plan(config, datasets, base_dir=base_dir, profile=profile)
@@ -142,10 +156,11 @@ def refuse_unfit(tested: Mapping[str, SelfTestReport]) -> None:
         raise ConfigError("\n".join(unfit))
 
 
-def conclude(end: RunEnd) -> ExitCode:
-    """Print the board and what there is to say; the folder's path is the last line of stdout."""
+def conclude(end: RunEnd, *, shows_path: bool = True) -> ExitCode:
+    """Register the run, print the board and what there is to say; the folder's path is the last line of stdout."""
+    unregistered = register_run(end.folder, end.run, env=os.environ, exit_code=end.exit_code)
     print_leaderboard(end.run)
-    for message in end.messages:
+    for message in (*end.messages, *(() if unregistered is None else (unregistered,))):
         click.echo(message, err=True)
     for line in _about_weave(end.run.weave or {}):
         click.echo(line, err=True)
@@ -153,7 +168,8 @@ def conclude(end: RunEnd) -> ExitCode:
     if report.is_file():
         click.echo(f"report: {report}", err=True)
     tell_ci(end.run, os.environ)
-    click.echo(str(end.folder.path))
+    if shows_path:
+        click.echo(str(end.folder.path))
     return end.exit_code
 
 
@@ -175,7 +191,9 @@ def narrow(
     Raises:
         ConfigError: a name matches nothing.
     """
-    kept_models = _matching("model", models, {model.label: model for model in config.models})
+    judges = [model for model in config.models if model.role == "judge"]
+    asked = {model.label: model for model in config.models if model.role != "judge"}
+    kept_models = [*_matching("model", models, asked), *judges]
     kept = _matching("evaluation", evaluations, {evaluation.name: evaluation for evaluation in config.evaluations})
     if trials is not None:
         kept = [evaluation.model_copy(update={"trials": trials}) for evaluation in kept]

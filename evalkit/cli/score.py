@@ -1,4 +1,4 @@
-"""`evalkit score`: the answers of a stored run, scored again into a run of its own; no model call."""
+"""`evalkit score`: the answers of a stored run, scored again into a run of its own; no model call but of judges."""
 
 import asyncio
 import dataclasses
@@ -17,6 +17,7 @@ from evalkit.folders import find_run, new_run_folder
 from evalkit.plan import Plan
 from evalkit.records import Json
 from evalkit.rescore import (
+    check_judges_can_be_asked,
     check_same_questions,
     stored_config,
     stored_datasets,
@@ -24,13 +25,13 @@ from evalkit.rescore import (
     take_answers,
     with_scorers,
 )
-from evalkit.runner import run_plan
+from evalkit.runner import RunEnd, run_plan
 from evalkit.store import RunFolder
 
 __all__ = ["command"]
 
 
-@click.command("score", help="Score the stored answers of a run again, into a new run; asks no model.")
+@click.command("score", help="Score the stored answers of a run again, into a new run; asks no model but judges.")
 @click.argument("run")
 @click.option("--config", type=click.Path(path_type=Path), help="Score as this config says; it must ask the same.")
 @click.option("--profile", help="The config's profile.")
@@ -64,11 +65,30 @@ def command(
     weave, _ = resolve_weave(plan.config, os.environ, publish=not no_publish)
     folder = new_run_folder(reports, plan.config.name)
     take_answers(parent, folder)
-    end = asyncio.run(run_plan(plan, folder, weave=weave, offline=True, parent_run=parent.load().run_id))
-    if end.run.status == "incomplete":
+    _tell_of_judges(plan)
+    asking = run_plan(
+        plan, folder, weave=weave, offline=True, ask_judges=bool(plan.judges), parent_run=parent.load().run_id
+    )
+    end = asyncio.run(asking)
+    for judge in end.run.judges:
+        new = judge["calls"] - judge["from_journal"]
+        click.echo(f"judge {judge['model']}: {new:,} calls; {judge['from_journal']:,} were stored already", err=True)
+    if end.run.status == "incomplete" and not _misses_judgements_only(end):
         missing = f"{parent.path} lacks answers, so this run does too; finish it with `evalkit run CONFIG --resume"
         end = dataclasses.replace(end, messages=(f"{missing} {parent.path}`, then score it again",))
     return conclude(end)
+
+
+def _tell_of_judges(plan: Plan) -> None:
+    """Say who is asked, since every other scorer asks nobody."""
+    for label in dict.fromkeys(judge.model.label for judge in plan.judges):
+        click.echo(f"asks judge {label} about the stored answers, where no reply of it is stored", err=True)
+
+
+def _misses_judgements_only(end: RunEnd) -> bool:
+    """Tell whether every answer is there, and what is missing are replies of judges."""
+    answered = all(not cell.outcomes.get(outcome) for cell in end.run.cells for outcome in ("infra_error", "not_run"))
+    return answered and bool(end.run.judges)
 
 
 def _stored(parent: RunFolder, scorers: tuple[str, ...]) -> Plan:
@@ -78,6 +98,7 @@ def _stored(parent: RunFolder, scorers: tuple[str, ...]) -> Plan:
     refuse_unfit(check_scorers(config, datasets, Path()))
     plan = stored_plan(run, config, datasets, base_dir=Path())
     check_same_questions(plan, run)
+    check_judges_can_be_asked(plan)
     return plan
 
 

@@ -102,9 +102,15 @@ def _tell(config: Path, found: _Findings) -> None:
     for name in found.unread:
         click.echo(f"dataset {name}: on the hub, not fetched; its prompts and targets are checked by the run", err=True)
     for name, report in found.scorers.items():
-        verdict = "passes" if report.passed else "fails"
-        click.echo(f"scorer {name}: {verdict} its self-test on {report.samples} samples", err=True)
+        click.echo(f"scorer {name}: {_told_test(report)}", err=True)
     click.echo(f"{config}: {_count(found.errors, 'error') if found.errors else 'valid'}", err=True)
+
+
+def _told_test(report: SelfTestReport) -> str:
+    if report.is_judged:
+        verdict = "can be asked" if report.passed else "cannot be asked"
+        return f"its judge {verdict} about {report.samples} samples; nobody was asked"
+    return f"{'passes' if report.passed else 'fails'} its self-test on {report.samples} samples"
 
 
 def _told_images(dataset: Dataset) -> str:

@@ -62,10 +62,11 @@ def spell_out_evaluations(config: Mapping[str, Json]) -> list[dict[str, Json]]:
 
 
 def models_of(evaluation: EvaluationSpec, models: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
-    """Return the models an evaluation asks: those whose labels it names or matches, else every candidate."""
+    """Return the models an evaluation asks: those whose labels it names or matches, else every candidate; no judge."""
     if evaluation.models is None:
         return tuple(model for model in models if model.role == "candidate")
-    return tuple(model for model in models if any(is_match(model.label, wanted) for wanted in evaluation.models))
+    asked = [model for model in models if model.role != "judge"]
+    return tuple(model for model in asked if any(is_match(model.label, wanted) for wanted in evaluation.models))
 
 
 def is_match(label: str, wanted: str) -> bool:

@@ -10,13 +10,12 @@ __all__ = ["NOT_YET", "find_not_yet"]
 
 NOT_YET: Mapping[str, tuple[Json, ...]] = {
     "weave.backend": ("auto", "local", "wandb", "off"),
-    "models.*.role": ("candidate",),
+    "models.*.role": ("candidate", "judge"),
     "datasets.*.weave": (),
     "scorers.*.weight": (1, 1.0),
     "leaderboard.columns": (),
     "leaderboard.groups": (),
     "report.redact": ([],),
-    "history": (),
 }
 """Path of the key -> the values it takes today, beside null; `*` stands for any name or index."""
 

@@ -1,11 +1,13 @@
-"""The options of scorers and providers, held against the plugins they name."""
+"""The options of scorers, providers and alert channels, held against the plugins they name."""
 
 import dataclasses
 from pathlib import Path
 
+from evalkit.bound_model import UnboundModel
+from evalkit.config.expand import expand_models
 from evalkit.config.nodes import KeyPath, MapNode, Node, below, find, plain, text_at
 from evalkit.config.problems import Problems
-from evalkit.config.schema import ProviderSpec, ScorerSpec
+from evalkit.config.schema import AlertSpec, ProviderSpec, ScorerSpec
 from evalkit.errors import ConfigError
 from evalkit.extract import Extractor
 from evalkit.records import Json
@@ -13,17 +15,17 @@ from evalkit.registry import OptionError, Registry, nearest
 
 __all__ = ["find_plugin_problems"]
 
-_OPTION_DEPTH = 3
+_SECTIONS = {("scorers",): ScorerSpec, ("providers",): ProviderSpec, ("nightly", "alerts"): AlertSpec}
 
 
 def find_plugin_problems(tree: MapNode, problems: Problems, base_dir: Path) -> None:
-    """Note every scorer and provider that does not exist, and every option or extraction step that does not fit.
+    """Note every plugin that does not exist, and every option or extraction step that does not fit.
 
     `base_dir` is the config's folder, for plugins that read files beside it.
     """
-    for section, spec in (("scorers", ScorerSpec), ("providers", ProviderSpec)):
-        registry = Registry(f"evalkit.{section}")
-        for path, node in below(tree, section):
+    for section, spec in _SECTIONS.items():
+        registry = Registry(f"evalkit.{section[-1]}")
+        for path, node in below(tree, *section):
             use = text_at(tree, *path, "use")
             if use is not None and isinstance(node, MapNode):
                 _check(tree, path, _Plugin(registry, use, tuple(spec.model_fields), base_dir), problems)
@@ -75,7 +77,7 @@ def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[s
     dropped: set[str] = set()
     while True:
         try:
-            plugin.registry.build(plugin.use, options)
+            _check_judges(tree, path, plugin.registry.build(plugin.use, options), problems)
         except OptionError as error:
             key = error.key.split(".")[0]
             if key in dropped or key in plugin.common:
@@ -90,6 +92,26 @@ def _check_values(tree: MapNode, path: KeyPath, plugin: _Plugin, options: dict[s
             return
 
 
+def _check_judges(tree: MapNode, path: KeyPath, built: object, problems: Problems) -> None:
+    """Hold the labels of a plugin's models against the judges there are."""
+    assert dataclasses.is_dataclass(built)
+    labels = {each.name: getattr(built, each.name) for each in dataclasses.fields(built)}
+    named = {name: value.label for name, value in labels.items() if isinstance(value, UnboundModel)}
+    if not named:
+        return
+    models = find(tree, ("models",))
+    roles = {str(m.spec["label"]): m.spec.get("role") for m in expand_models(plain(models) if models else [])}
+    judges = [label for label, role in roles.items() if role == "judge"]
+    for name, label in named.items():
+        if label in judges:
+            continue
+        if label in roles:
+            what = f"{label!r} is a candidate; give a judge an entry of its own under models, with role: judge"
+        else:
+            what = f"no model with role: judge has the label {label!r}{nearest(label, judges)}"
+        problems.at(tree, (*path, name), what)
+
+
 def _check_step(tree: MapNode, path: KeyPath, node: Node, problems: Problems) -> None:
     try:
         Extractor.compile([plain(node)])
@@ -99,9 +121,10 @@ def _check_step(tree: MapNode, path: KeyPath, node: Node, problems: Problems) ->
 
 def _written_path(tree: MapNode, path: KeyPath, key: str) -> KeyPath:
     """Return the path of an option as far as it is written: pydantic's also names the members of unions."""
+    option = len(path) + 1
     for part in key.split(".") if key else ():
         longer = (*path, int(part) if part.isdecimal() else part)
-        if find(tree, longer) is None and len(longer) > _OPTION_DEPTH:
+        if find(tree, longer) is None and len(longer) > option:
             break
         path = longer
     return path

@@ -36,6 +36,7 @@ class _Names:
         self._datasets = self._defined("datasets")
         self._scorers = self._defined("scorers")
         self._labels: list[str] = []
+        self._asked: list[str] = []
         self._waits_for_a_label = False
         self._metrics: list[str] = []
 
@@ -53,6 +54,8 @@ class _Names:
                 where = (*path, "label") if text_at(self._tree, *path, "label") else path
                 self._problems.at(self._tree, where, f"a model above has the label {label!r}; give this one another")
             self._labels.append(label)
+            if model.spec.get("role") != "judge":
+                self._asked.append(label)
 
     def check_evaluations(self) -> None:
         """Hold datasets, scorers, models and prompts of each evaluation against the defined ones."""
@@ -115,8 +118,10 @@ class _Names:
         wanted = text_at(self._tree, *path)
         if wanted is None or self._waits_for_a_label:
             return
-        if not any(is_match(label, wanted) for label in self._labels):
-            self._refuse(path, f"no model's label matches {{}}{nearest(wanted, self._labels)}")
+        if wanted in self._labels and wanted not in self._asked:
+            self._refuse(path, "{} is a judge, and judges are not asked about samples; name a candidate")
+        elif not any(is_match(label, wanted) for label in self._asked):
+            self._refuse(path, f"no model's label matches {{}}{nearest(wanted, self._asked)}")
 
     def _must_be_in(self, path: KeyPath, noun: str, known: Collection[str]) -> None:
         name = text_at(self._tree, *path)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from evalkit.config.gates import GateRule, GateSpec
+from evalkit.config.nights import AlertSpec, CatalogWatchSpec, HistorySpec, NightlySpec
 from evalkit.config.questions import (
     DatasetSpec,
     EvaluationSpec,
@@ -20,6 +21,8 @@ from evalkit.config.questions import (
 from evalkit.config.spec import Duration, Json, OpenSpec, Slug, Spec
 
 __all__ = [
+    "AlertSpec",
+    "CatalogWatchSpec",
     "Config",
     "DatasetSpec",
     "Duration",
@@ -33,6 +36,7 @@ __all__ = [
     "LeaderboardSpec",
     "MessageSpec",
     "ModelSpec",
+    "NightlySpec",
     "OnErrorSpec",
     "PriceSpec",
     "PromptSpec",
@@ -188,13 +192,6 @@ class ReportSpec(Spec):
     redact: list[str] = Field(default_factory=list, description="patterns whose matches are hidden in made pages")
 
 
-class HistorySpec(Spec):
-    """Where past runs are registered."""
-
-    enabled: bool = Field(default=True, description="register runs")
-    keep: int | None = Field(default=None, description="how many")
-
-
 class Config(Spec):
     """The whole file."""
 
@@ -220,6 +217,7 @@ class Config(Spec):
     leaderboard: LeaderboardSpec = Field(default_factory=LeaderboardSpec, description="the published board")
     report: ReportSpec = Field(default_factory=ReportSpec, description="which files are made")
     history: HistorySpec = Field(default_factory=HistorySpec, description="past runs")
+    nightly: NightlySpec = Field(default_factory=NightlySpec, description="scheduled comparisons")
     profiles: dict[str, dict[str, Json]] = Field(
         default_factory=dict, description="name -> partial config, chosen by --profile"
     )

@@ -74,7 +74,8 @@ class _Fault:
 class Scripted:
     """Answer as the config says; nothing is sent anywhere, and the same seed gives the same run.
 
-    A text may be a template over the sample's columns, `id`, `input`, `target`, `model` and `trial`.
+    A text may be a template over the sample's columns, `id`, `input`, `target`, `model` and `trial`, `prompt`, which is
+    the last message as it was sent, and `slot`, which is empty for a candidate and names a judge's call.
 
     Attributes:
         answers: the answer by sample id, or by input.
@@ -85,6 +86,10 @@ class Scripted:
         faults: what goes wrong, the first that applies.
         seed: changes which samples are answered wrong and which calls meet a fault.
         usage: count tokens, four characters each.
+        served_model: which model the answers claim to come from; the one asked for when left out.
+        fingerprint: the system fingerprint that the answers claim.
+        address: the endpoint's name, under which a script may change as what a real one serves does; left out, another
+            script is another endpoint.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -95,6 +100,9 @@ class Scripted:
     faults: tuple[_Fault, ...] = ()
     seed: int = 0
     usage: bool = True
+    served_model: str | None = None
+    fingerprint: str | None = None
+    address: str | None = None
 
     takes_images: ClassVar[bool] = True
     """A script looks at nothing, so it takes anything."""
@@ -111,6 +119,8 @@ class Scripted:
     @property
     def url(self) -> str:
         """What the answers depend on; latency and faults are left out, as they would be of a real endpoint."""
+        if self.address is not None:
+            return f"scripted:{self.address}"
         accuracy = dict(self.accuracy) if isinstance(self.accuracy, Mapping) else self.accuracy
         return f"scripted:{digest_json([dict(self.answers), self.default, self.wrong, accuracy, self.seed])}"
 
@@ -160,7 +170,8 @@ class _ScriptedModel:
             usage=_count(request, text) if self._script.usage else None,
             timing=Timing(first_token_s=self._script.latency) if on_text is not None and text else Timing(),
             finish_reason="stop" if fault is None else "length",
-            served_model=request.model,
+            served_model=self._script.served_model or request.model,
+            fingerprint=self._script.fingerprint,
         )
 
     async def list_models(self) -> tuple[ListedModel, ...] | None:
@@ -184,7 +195,10 @@ class _ScriptedModel:
             text = script.answers.get(sample.input)
         if text is None:
             text = script.default if self._is_right(request) else script.wrong
-        return self._texts[text](sample, {"model": request.model, "trial": request.key.trial})
+        key, prompt = request.key, request.messages[-1].content if request.messages else ""
+        return self._texts[text](
+            sample, {"model": request.model, "trial": key.trial, "slot": key.slot, "prompt": prompt}
+        )
 
     def _is_right(self, request: Request) -> bool:
         accuracy = self._script.accuracy

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evalkit.report.exchange import Exchange
+from evalkit.report.inline import Inline, Link, PageLink, Strong
+from evalkit.report.timeline import Timeline
 
 __all__ = [
     "Block",
@@ -22,6 +24,7 @@ __all__ = [
     "Key",
     "Link",
     "OutcomeStrip",
+    "PageLink",
     "Paragraph",
     "Row",
     "RunLine",
@@ -34,25 +37,6 @@ __all__ = [
     "Table",
     "Verdict",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A text that leads to the samples behind it; `filters` are those of the explorer's address."""
-
-    text: str
-    filters: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Strong:
-    """A text that carries the claim of its sentence."""
-
-    text: str
-
-
-Inline = str | Link | Strong
-"""A part of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +277,7 @@ Block = (
     | Section
     | Side
     | Table
+    | Timeline
     | Verdict
 )
 """Any part of a report."""

@@ -26,6 +26,7 @@ def render_comparison(title: str, sections: tuple[Section, ...], *, version: str
     script = load_shell()
     page = page_template("comparison.html.j2").render(
         title=title,
+        what="comparison",
         sections=sections,
         version=version,
         policy=content_policy(script),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as TextTable
 
-__all__ = ["print_comparison"]
+__all__ = ["print_block", "print_comparison"]
 
 _WIDTH_OF_A_PIPE = 120
 _LONGEST_ANSWER = 2_000
@@ -44,12 +44,13 @@ def print_comparison(sections: Sequence[Section]) -> None:
         if section.title:
             console.print(_clean(section.title), style="bold")
         for block in section.blocks:
-            _print(console, block)
+            print_block(console, block)
         if section.id.startswith("verdict"):
             console.print()
 
 
-def _print(console: "Console", block: Block) -> None:
+def print_block(console: "Console", block: Block) -> None:
+    """Print one block; what a terminal cannot show is left out."""
     match block:
         case Verdict():
             console.print(_clean(block.headline), style="bold")
@@ -69,7 +70,7 @@ def _print(console: "Console", block: Block) -> None:
         case Details():
             console.print(_clean(block.summary))
             for inner in block.blocks:
-                _print(console, inner)
+                print_block(console, inner)
         case Exchange():
             for line in _exchange(block):
                 console.print(line)

@@ -7,6 +7,7 @@ from typing import Protocol
 from evalkit.report.blocks import Block, Section
 from evalkit.report.sections.cost import CostSection
 from evalkit.report.sections.evaluations import EvaluationsSection
+from evalkit.report.sections.judges import JudgesSection
 from evalkit.report.sections.leaderboard import LeaderboardSection
 from evalkit.report.sections.outcomes import OutcomesSection
 from evalkit.report.sections.provenance import ProvenanceSection
@@ -29,6 +30,7 @@ _SECTIONS = (
     EvaluationsSection(),
     CostSection(),
     OutcomesSection(),
+    JudgesSection(),
     TimingSection(),
     ProvenanceSection(),
 )

@@ -17,6 +17,8 @@ from evalkit.report.escape import escape_text
 from evalkit.report.pack import SAMPLES_SECTION, PackedSamples
 from evalkit.report.scatter import draw_scatter
 from evalkit.report.svg import axis_ticks
+from evalkit.report.timeline import Timeline
+from evalkit.report.timeline_svg import draw_timeline
 from evalkit.results import RunResult
 
 __all__ = ["GLYPHS", "content_policy", "page_template", "render_html", "sample_address"]
@@ -90,7 +92,9 @@ def page_template(name: str) -> Template:
     return _environment().get_template(name)
 
 
-def _draw(chart: IntervalChart | ScatterChart) -> tuple[Markup, Markup]:
+def _draw(chart: IntervalChart | ScatterChart | Timeline) -> tuple[Markup, Markup]:
+    if isinstance(chart, Timeline):
+        return draw_timeline(chart)
     return draw_intervals(chart) if isinstance(chart, IntervalChart) else draw_scatter(chart)
 
 

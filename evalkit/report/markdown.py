@@ -19,6 +19,7 @@ from evalkit.report.blocks import (
 )
 from evalkit.report.escape import mark_controls, shorten
 from evalkit.report.html import GLYPHS
+from evalkit.report.judge_claims import claim_judges
 from evalkit.results import RunResult
 
 __all__ = ["escape_markdown", "markdown_sentence", "markdown_table", "render_markdown"]
@@ -34,6 +35,7 @@ def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
     found = {section.id: section.blocks for section in sections}
     lines = [*_verdict(found["verdict"]), *_leaderboard(found.get("leaderboard", ()))]
     lines += _outcomes(found.get("outcomes", ()))
+    lines += [line for sentence in claim_judges(run) for line in ("", markdown_sentence(sentence))]
     last = ["", _run_line(run), "", "Every sample: `report.html`, beside this file."]
     return "\n".join([*lines[: _MOST_LINES - len(last)], *last]) + "\n"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.report.claims import claim_cached, claim_cheapest, claim_references, claim_served
 from evalkit.report.escape import shorten
+from evalkit.report.judge_claims import claim_judges
 from evalkit.report.numbers import (
     AT_LEAST,
     NOTHING,
@@ -49,7 +50,7 @@ def print_leaderboard(run: RunResult) -> None:
     console.print(_board(run))
     if (sentence := _tie_sentence(run)) is not None:
         console.print(" ".join((sentence, *map(clean_text, claim_cheapest(run)))))
-    for sentence in (*claim_references(run), *claim_cached(run)):
+    for sentence in (*claim_references(run), *claim_cached(run), *claim_judges(run)):
         console.print(clean_text(sentence))
     for sentence in claim_served(run):
         console.print(clean_text(sentence), style="yellow")

@@ -1,39 +1,42 @@
-"""Whether a series of nights has moved: a CUSUM that learns the mean and spread as it goes (Hawkins 1987)."""
+"""Whether a series of nights has moved: a CUSUM on what re-running explains, guarded by the nights' own spread."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from evalkit.stats.distributions import normal_quantile, t_upper_tail
+from evalkit.stats.self_starting import SLACK, first_alarm
 
-__all__ = ["ALARM", "LEARNING_NIGHTS", "SLACK", "Drift", "Night", "self_starting_cusum", "watch_drift"]
+if TYPE_CHECKING:
+    import numpy as np
 
-SLACK = 0.5
-"""The reference value k: half of the shift, in standard deviations, that is looked for."""
-ALARM = 5.0
-"""The decision interval h: about 464 nights between two false alarms."""
+    Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+__all__ = ["ALARM", "LEARNING_NIGHTS", "Drift", "watch_drift"]
+
+ALARM = 5.35
+"""The decision interval h: 11% of 90 quiet nights alarm, either way."""
 LEARNING_NIGHTS = 10
 """Before this many nights an alarm would rest on too little."""
 
+_CLIP = 3.0
+"""No night says more than 3 standard deviations: a single bad night moves nothing, an alarm takes three."""
+_DOUBT = 2.75
+"""The normal quantile of 99.7%: nights that differ this clearly more than re-running explains are their own measure."""
+_FEWEST_BEFORE = 3
 _WARM_UP = 3
-_SMALLEST_TAIL = 1e-300
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """One night of a series: its standardised surprise `u`, and both sums after it."""
-
-    u: float
-    down: float
-    up: float
+_SAME = 1e-9
+"""A surprise below this is float noise."""
+_WINDOW = 90
+"""How many nights back an onset is looked for."""
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One alarm: the direction, the night that raised it, and the onset, the last night whose sum was 0.
+    """One alarm: the direction, the night that raised it, and the onset, the last night before the change.
 
-    `night` and `onset` count from 0 in the series; the change came after `onset`. `reason` is "cusum", or "constant"
-    when the first change came after equal nights, where there is no spread to measure it by.
+    `night` and `onset` count from 0 in the series. `reason` is "cusum", or "constant" when the first change came after
+    equal nights, where there is no spread to measure it by.
     """
 
     direction: str
@@ -42,60 +45,127 @@ class Drift:
     reason: str
 
 
-def self_starting_cusum(series: Sequence[float], *, slack: float = SLACK) -> list[Night]:
-    """Return every night's surprise and sums; nothing restarts.
-
-    u_t = z(F_{t-2}((y_t - m_{t-1}) / s_{t-1} * sqrt((t-1)/t))) with mean and deviation of nights 1..t-1 and F the
-    t distribution with t-2 degrees of freedom; 0 for the first three nights. Equal nights so far: 0 for another
-    equal one, infinite for one that differs.
-    """
-    nights: list[Night] = []
-    mean = squares = down = up = 0.0
-    for count, value in enumerate(series):  # count nights came before this one
-        u = 0.0 if count < _WARM_UP else _surprise(value - mean, squares, count)
-        down, up = max(0.0, down - u - slack), max(0.0, up + u - slack)
-        nights.append(Night(u, down, up))
-        step = value - mean
-        mean += step / (count + 1)
-        squares += step * (value - mean)
-    return nights
-
-
 def watch_drift(
-    series: Sequence[float], *, slack: float = SLACK, alarm: float = ALARM, learning: int = LEARNING_NIGHTS
+    series: Sequence[float],
+    *,
+    noise: Sequence[float] | None = None,
+    floor: float = 0.0,
+    alarm: float = ALARM,
+    learning: int = LEARNING_NIGHTS,
 ) -> list[Drift]:
-    """Return the alarms of a series, which starts anew after each onset; none while it is learning."""
+    """Return the alarms of a series, which starts anew after each onset; none while it is learning.
+
+    `noise` are each night's own estimates of the variance that re-running gives to its value: half the squared
+    differences of its samples' scores from the night before, over the samples squared. The first one is not read.
+    `floor` is what a single sample that had flipped would add to their sum. Without `noise`: Hawkins's self-starting
+    CUSUM.
+
+    With m the mean of nights 1..t-1 and s^2 the noise pooled over nights up to now,
+    u_t = (y_t - m) / s * sqrt((t-1)/t), within +-3; sum_t = max(0, sum_{t-1} +- u_t - .5), an alarm above h (Page 1954;
+    winsorised as by Lucas and Crosier 1982; s known, m learned as by Hawkins 1987). The guard: q, half the mean square
+    of successive differences of the nights (von Neumann 1941), is chi-square with about 2(t-1)/3 degrees of freedom if
+    re-running explains the nights. Where q/s^2 is above its 99.7% point, max(q, the nights' variance) stands for s^2.
+    The onset is where a change of mean explains the nights best (the likelihood's maximum).
+
+    Simulated, 200 right-or-wrong samples, sd that of re-running (6,000 series): an alarm either way in 11% of 90 quiet
+    nights; a shift of 2 sd after 14 nights found within 10 nights in 95.5% (3 sd: 99.8%, 1 sd: 34%; after 24 nights 98%
+    of 2 sd), its onset exact in 60%, within 2 nights in 90%. Hawkins's rule, which has to learn the spread: 85% of 2 sd
+    after 14 nights at the same false alarms. One night 5 sd off: an alarm in 5%; 10 sd off: in 1%. Where nights spread
+    by 1.5 (2, 3) times what re-running explains, 32% (19%, 9%) of 90 nights alarm, mostly in the first month: something
+    other than re-running moves them. So with nights that correlate by .3: 49%.
+    """
+    import numpy as np
+
+    values = np.asarray(series, dtype=np.float64)
+    variances = None if noise is None else np.asarray(noise, dtype=np.float64)
     found: list[Drift] = []
     begin = 0
-    while (drift := _first_alarm(series[begin:], slack, alarm, learning)) is not None:
-        shifted = Drift(drift.direction, begin + drift.night, begin + drift.onset, drift.reason)
-        found.append(shifted)
-        begin = shifted.onset + 1
-        if drift.night <= drift.onset or begin >= len(series):
+    while begin < len(values):
+        left = values[begin:]
+        if variances is None:
+            drift = _self_starting(left.tolist(), alarm, learning)
+        else:
+            drift = _first_drift(left, _Spread.of(left, variances[begin:], floor), alarm, learning)
+        if drift is None:
             break
+        found.append(Drift(drift.direction, begin + drift.night, begin + drift.onset, drift.reason))
+        if drift.night <= drift.onset:
+            break
+        begin += drift.onset + 1
     return found
 
 
-def _first_alarm(series: Sequence[float], slack: float, alarm: float, learning: int) -> Drift | None:
-    onsets = {"down": -1, "up": -1}
-    for place, night in enumerate(self_starting_cusum(series, slack=slack)):
-        for direction, total in (("down", night.down), ("up", night.up)):
-            if total == 0.0:
-                onsets[direction] = place
-            elif total > alarm and place >= learning:
-                reason = "constant" if math.isinf(night.u) else "cusum"
-                return Drift(direction, place, onsets[direction], reason)
+def _self_starting(series: Sequence[float], limit: float, learning: int) -> Drift | None:
+    alarm = first_alarm(series, limit=limit, learning=learning)
+    if alarm is None:
+        return None
+    return Drift(alarm.direction, alarm.night, alarm.onset, "constant" if alarm.is_constant else "cusum")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spread:
+    """Every night's surprise against the nights before it, and the standard deviation to measure it by."""
+
+    surprises: "Numbers"
+    deviations: "Numbers"
+
+    @classmethod
+    def of(cls, values: "Numbers", noise: "Numbers", floor: float) -> "_Spread":
+        """Return those of a series from its first night on."""
+        import numpy as np
+
+        places = np.arange(len(values), dtype=np.float64)
+        centred = values - values[0]  # keeps the running squares small
+        totals = np.cumsum(centred)
+        means = np.concatenate([[0.0], totals[:-1] / places[1:]])
+        surprises = (centred - means) * np.sqrt(places / (places + 1))
+        surprises[:_WARM_UP] = 0.0
+        surprises[np.abs(surprises) < _SAME] = 0.0
+        counts = np.maximum(places, 1.0)
+        pooled = (np.cumsum(np.where(places > 0, noise, 0.0)) + floor) / counts
+        steps = np.concatenate([[0.0], np.cumsum(np.diff(centred) ** 2) / 2]) / counts
+        total = np.maximum(0.0, np.cumsum(centred**2) - totals**2 / (places + 1)) / counts
+        freedom = 2 * counts / 3
+        most = (1 - 2 / (9 * freedom) + _DOUBT * np.sqrt(2 / (9 * freedom))) ** 3  # Wilson and Hilferty (1931)
+        variances = np.where(steps > most * pooled, np.maximum(steps, total), pooled)
+        return cls(surprises, np.sqrt(variances))
+
+
+def _first_drift(values: "Numbers", spread: _Spread, limit: float, learning: int) -> Drift | None:
+    """Return the first alarm; every night's sums are made afresh with its own deviation, over the window before it."""
+    import numpy as np
+    from numpy.lib.stride_tricks import sliding_window_view
+
+    backwards = np.concatenate([np.zeros(_WINDOW - 1), spread.surprises])
+    windows = sliding_window_view(backwards, _WINDOW)[:, ::-1]
+    for first in range(learning, len(values), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        u = _standardised(windows[part], spread.deviations[part, None])
+        up, down = (np.cumsum(sign * u - SLACK, axis=1).max(axis=1) for sign in (1.0, -1.0))
+        alarmed = np.flatnonzero(np.maximum(up, down) > limit)
+        if len(alarmed):
+            place = int(alarmed[0])
+            direction = "up" if up[place] > down[place] else "down"
+            return Drift(direction, first + place, _onset(values[: first + place + 1]), "cusum")
     return None
 
 
-def _surprise(difference: float, squares: float, count: int) -> float:
-    deviation = math.sqrt(max(0.0, squares) / (count - 1))
-    if deviation * deviation < _SAME:
-        return 0.0 if difference * difference < _SAME else math.copysign(math.inf, difference)
-    t = difference / deviation * math.sqrt(count / (count + 1))
-    tail = max(_SMALLEST_TAIL, t_upper_tail(abs(t), count - 1))
-    return math.copysign(-normal_quantile(tail), t)
+def _standardised(surprises: "Numbers", deviations: "Numbers") -> "Numbers":
+    import numpy as np
+
+    most = _CLIP * deviations
+    clipped = np.clip(surprises, -most, most)
+    return np.where(deviations > 0.0, clipped / np.where(deviations > 0.0, deviations, 1.0), _CLIP * np.sign(surprises))
 
 
-_SAME = 1e-18
-"""Variances below this are float noise."""
+def _onset(values: "Numbers") -> int:
+    """Return the last night before the split that explains the values best: max a b / n (difference of means)^2."""
+    import numpy as np
+
+    count = len(values)
+    before = np.arange(max(_FEWEST_BEFORE, count - _WINDOW), count)
+    after = count - before
+    totals = np.cumsum(values - values.mean())
+    left = totals[before - 1]
+    gains = (left / before - (totals[-1] - left) / after) ** 2 * before * after
+    return int(before[np.argmax(gains)]) - 1

@@ -200,7 +200,7 @@ def test_a_profile_where_there_is_none(tmp_path: Path) -> None:
             "scorers.exact.use=exat",
             "--set scorers.exact.use: scorers.exact.use: no scorer is called 'exat'; did you mean 'exact'?",
         ),
-        ("history.keep=1", "--set history.keep: history: is documented but not yet available; remove it"),
+        ("report.redact=[x]", "--set report.redact: report.redact: a list is documented but not yet available; remove it"),
         ("run.seed", "--set run.seed: is not KEY=VALUE; write it as in throttle.max_concurrency=4"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_set_that_is_wrong(tmp_path: Path, override: str, line: str) -> None:
 def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = """\
 name: Bad Name
-history: {keep: 1}
+weave: {backend: both}
 models:
   - {id: a, provider: wanb}
   - {id: a, parms: {}}
@@ -229,7 +229,7 @@ profiles:
     assert [line.split(": ")[:2] for line in lines] == [
         ["--set x", "is not KEY=VALUE; write it as in throttle.max_concurrency=4"],
         ["config.yaml:1:7", "name"],
-        ["config.yaml:2:1", "history"],
+        ["config.yaml:2:9", "weave.backend"],
         ["config.yaml:4:23", "models.0.provider"],
         ["config.yaml:5:5", "models.1"],
         ["config.yaml:5:13", "models.1.parms"],

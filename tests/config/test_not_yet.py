@@ -9,7 +9,6 @@ from tests.config.written import GOOD, errors
 
 SUFFIX = "documented but not yet available; remove it"
 TABLE = {
-    "history: {keep: 3}": f"config.yaml:5:1: history: is {SUFFIX}",
     "weave: {backend: both}": f"config.yaml:5:9: weave.backend: 'both' is {SUFFIX}",
     "leaderboard: {columns: [a]}": f"config.yaml:5:15: leaderboard.columns: is {SUFFIX}",
     "leaderboard: {groups: {a: [b]}}": f"config.yaml:5:15: leaderboard.groups: is {SUFFIX}",
@@ -25,7 +24,7 @@ def test_a_documented_key_is_refused(tmp_path: Path, extra: str, line: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("[small]", "[{id: a, role: judge}]", f"config.yaml:2:18: models.0.role: 'judge' is {SUFFIX}"),
+        ("[small]", "[{id: a, role: reference}]", f"config.yaml:2:18: models.0.role: 'reference' is {SUFFIX}"),
         ("{use: exact}", "{use: exact, weight: 2}", f"config.yaml:4:31: scorers.exact.weight: 2 is {SUFFIX}"),
         (
             "{rows: {rows: [{id: a, input: x, target: y}]}}",

@@ -90,3 +90,55 @@ def test_a_plugin_of_ones_own(tmp_path: Path) -> None:
     assert (
         errors(tmp_path, GOOD.replace("{use: exact}", "{use: 'evalkit.scorers.exact:Exact', ignore_case: false}")) == []
     )
+
+
+ALERTS = {
+    "no such channel": (
+        "{use: slak}",
+        "config.yaml:5:26: nightly.alerts.0.use: no alert is called 'slak'; did you mean 'slack'?",
+    ),
+    "no such option": (
+        "{use: slack, url: 'https://hooks.example.org/canary'}",
+        "config.yaml:5:33: nightly.alerts.0.url: alert 'slack' has no such option; did you mean 'url_env'?",
+    ),
+    "a secret instead of its variable": (
+        "{use: slack, url_env: 'https://hooks.example.org/canary'}",
+        (
+            "config.yaml:5:20: nightly.alerts.0: url_env must be the name of an environment variable, such as"
+            " ALERT_URL, not its value"
+        ),
+    ),
+    "a variable that is not named": (
+        "{use: webhook}",
+        "config.yaml:5:20: nightly.alerts.0.url_env: is required",
+    ),
+    "no such kind": (
+        "{use: slack, on: [regresion]}",
+        (
+            "config.yaml:5:38: nightly.alerts.0.on.0: must be one of regression, recovery, could_not_run, moved,"
+            " catalog, not 'regresion'; did you mean 'regression'?"
+        ),
+    ),
+    "a template that is not there": (
+        "{use: slack, template: none.j2}",
+        "config.yaml:5:20: nightly.alerts.0: template 'none.j2' cannot be read (No such file or directory)",
+    ),
+    "evalkit's own field": (
+        "{use: slack, base_dir: /}",
+        (
+            "config.yaml:5:33: nightly.alerts.0.base_dir: alert 'slack' has no such option; known: channel, on,"
+            " template, url_env, use"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("alert", "line"), ALERTS.values(), ids=ALERTS)
+def test_alerts(tmp_path: Path, alert: str, line: str) -> None:
+    assert errors(tmp_path, f"{GOOD}nightly: {{alerts: [{alert}]}}\n") == [line]
+
+
+def test_a_template_of_an_alert_that_does_not_compile(tmp_path: Path) -> None:
+    (tmp_path / "mine.j2").write_text("\n{{ title", encoding="utf-8")
+    [line] = errors(tmp_path, f"{GOOD}nightly: {{alerts: [{{use: slack, template: mine.j2}}]}}\n")
+    assert line.startswith("config.yaml:5:20: nightly.alerts.0: template 'mine.j2': line 2: ")

@@ -14,7 +14,7 @@ from evalkit.registry import Registry
 from evalkit.scoring import aclose_scorers, bind_scorer, score_prediction
 
 REGISTRY = Registry("evalkit.scorers")
-OPTIONS = {"pattern": {"pattern": "a"}, "python": {"function": "mine:f"}}
+OPTIONS = {"pattern": {"pattern": "a"}, "python": {"function": "mine:f"}, "judge": {"model": "J"}}
 """What a scorer cannot be built without."""
 
 SAMPLES = (
@@ -39,7 +39,7 @@ each_scorer = pytest.mark.parametrize("bound", REGISTRY.names(), indirect=True)
 
 
 def test_the_built_in_ones_are_there():
-    wanted = {"choice", "exact", "f1", "includes", "json_match", "numeric", "pattern", "python"}
+    wanted = {"choice", "exact", "f1", "includes", "json_match", "judge", "numeric", "pattern", "python"}
     assert wanted <= set(REGISTRY.names())
 
 

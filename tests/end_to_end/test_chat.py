@@ -76,7 +76,7 @@ def terminal(cwd: Path, *arguments: str, columns: int = 120, **env: str) -> Iter
     with subprocess.Popen(
         command("chat", *arguments),
         cwd=cwd,
-        env=environment(TERM="xterm", **env),
+        env=environment(TERM="xterm", COLUMNS="", LINES="", **env),  # the size is the terminal's own
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -87,6 +87,30 @@ def test_the_paired_tests_are_scipy_s(run: Done) -> None:
 
 
 @needs_data
+@pytest.mark.timeout(200)
+def test_the_paired_tests_are_statsmodels_too(run: Done) -> None:
+    from statsmodels.stats.contingency_tables import mcnemar
+    from statsmodels.stats.weightstats import DescrStatsW
+
+    first, second = published(FIRST), published(SECOND)
+    done = evalkit("compare", str(run.folder), "--models", FIRST, SECOND, "--json", cwd=run.cwd)
+    assert done.code == 0, done.stderr
+    everything, share = json.loads(done.stdout)[0]["evaluations"][0]["metrics"]
+
+    d = DescrStatsW(
+        [sum(second[prompt]) / len(second[prompt]) - sum(first[prompt]) / len(first[prompt]) for prompt in first]
+    )
+    assert share["difference"] == pytest.approx(d.mean, abs=1e-12)
+    assert share["p"] == pytest.approx(d.ttest_mean(0.0)[1], rel=1e-9)
+    assert [share["lower"], share["upper"]] == pytest.approx(d.tconfint_mean(0.05), rel=1e-9)
+
+    table = [
+        [sum(all(first[p]) is a and all(second[p]) is b for p in first) for b in (True, False)] for a in (True, False)
+    ]
+    assert everything["p"] == pytest.approx(mcnemar(table, exact=True).pvalue, rel=1e-9)
+
+
+@needs_data
 def test_the_page_is_written(run: Done, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     sides = (f"{run.folder}:{FIRST}", f"{run.folder}:{SECOND}")

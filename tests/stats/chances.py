@@ -5,7 +5,14 @@ import random
 from functools import lru_cache
 
 AGREEMENT = 0.7
-"""Correlation, on a normal scale, of how hard an item is for two models."""
+"""Correlation, on a normal scale, of how hard an item is for two models.
+
+Table D does not say how its two models' items go together; its cells do. Over its 13 rows they are within Monte Carlo
+error at .7 (chi-square 43 on 78 cells), far from it at .9 (789) and with no correlation (4,917), and so too where the
+candidate's chances are the baseline's: equal in rank (2,293), all lower by the drop (2,076) or by its share (1,927).
+The cells that tell most: 200 items, p .9, 5 trials, ICC .8, a drop of .10 FAILs in 96% at .7, 100% where difficulty is
+shared and 80% where it is not; 1,000 items, 5 trials, ICC .3, no drop: PASS in 91, 99 and 71%.
+"""
 
 _GRID = 4096
 
@@ -25,7 +32,7 @@ def trials_of(rng: random.Random, chances: list[float], trials: int) -> list[flo
 
 def two_models(rng: random.Random, p: tuple[float, float], icc: float, n: int) -> tuple[list[float], list[float]]:
     """Items' chances for two models of mean p each, which find much the same items hard."""
-    first, second = (_quantiles(mean, icc) for mean in p)
+    first, second = (quantiles(mean, icc) for mean in p)
     rest = math.sqrt(1 - AGREEMENT**2)
     mine, theirs = [], []
     for _ in range(n):
@@ -40,7 +47,7 @@ def _place(z: float) -> int:
 
 
 @lru_cache(maxsize=32)
-def _quantiles(p: float, icc: float) -> list[float]:
+def quantiles(p: float, icc: float) -> list[float]:
     """The middles of so many equally likely parts of the beta distribution of items' chances."""
     from scipy.stats import beta
 

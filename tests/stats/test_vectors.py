@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.stats.bradley_terry import bradley_terry
 from evalkit.stats.distributions import normal_quantile
-from evalkit.stats.drift import self_starting_cusum, watch_drift
+from evalkit.stats.drift import LEARNING_NIGHTS
 from evalkit.stats.exact import mcnemar, sign_flip
 from evalkit.stats.intervals import Scores, clopper_pearson, score_interval, t_interval, threshold_interval, wilson
 from evalkit.stats.judging import correct_judge
@@ -18,6 +18,7 @@ from evalkit.stats.power import items_needed, smallest_detectable
 from evalkit.stats.quantiles import quantile_interval
 from evalkit.stats.ranks import PairTest, pairs_to_test, rank_intervals
 from evalkit.stats.reducers import pass_at_k
+from evalkit.stats.self_starting import first_alarm, self_starting_cusum
 from evalkit.stats.verdicts import judge_difference
 
 from .vectors import agrees, cases, functions
@@ -208,8 +209,8 @@ def test_self_starting_cusum(case: dict) -> None:
     assert agrees(case, [night.u for night in nights], expected["u"])
     assert agrees(case, [night.down for night in nights], expected["cusum_down"])
     assert agrees(case, [night.up for night in nights], expected["cusum_up"])
-    alarms = watch_drift(given["y"], alarm=given["h"])
-    first = next((alarm.night for alarm in alarms if alarm.direction == "down"), -1)
+    alarm = first_alarm(given["y"], limit=given["h"], learning=LEARNING_NIGHTS, slack=given["k"])
+    first = alarm.night if alarm is not None and alarm.direction == "down" else -1
     assert first == expected["first_down_alarm_index0"]
 
 

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-__all__ = ["load_samples_section", "load_script", "load_shell", "load_style", "load_template"]
+__all__ = ["load_samples_section", "load_script", "load_shell", "load_style", "load_template", "load_timeline_style"]
 
 _MODULES = (
     "text.js",
@@ -42,6 +42,11 @@ def load_template(name: str) -> str:
 def load_style() -> str:
     """Return the page's style sheet."""
     return _read("style.css") + "\n" + _read("explorer.css")
+
+
+def load_timeline_style() -> str:
+    """Return the style sheet of timelines, which stands beside the page's own."""
+    return _read("timeline.css")
 
 
 def load_samples_section() -> str:

@@ -1,0 +1,188 @@
+"""`evalkit nightly`: tonight's run, held against the nights before; the morning report; alerts."""
+
+import asyncio
+import dataclasses
+import json
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+import evalkit
+from evalkit.alert_channels import BoundChannel, build_channels, tell
+from evalkit.catalog_watch import CatalogWatch, watch_catalog, watched_plan
+from evalkit.cli.progress import watch_progress
+from evalkit.cli.run import conclude, plan_config, resolve_weave
+from evalkit.config.load import load_config
+from evalkit.config.loaded import LoadedConfig
+from evalkit.errors import ConfigError, EvalkitError, ExitCode
+from evalkit.flip_ledger import SampleState
+from evalkit.gate_run import open_gate
+from evalkit.history import History, history_path
+from evalkit.night_folder import find_night, parse_night
+from evalkit.night_lock import night_lock
+from evalkit.night_result import NightResult, NightState
+from evalkit.nightly import Night, conduct_night, could_not_run
+from evalkit.nightly_alerts import find_alerts
+from evalkit.past_runs import PastEvent
+from evalkit.plan import Plan
+from evalkit.prices import check_budget
+from evalkit.report.blocks import Block
+from evalkit.report.flip_answers import read_then_and_now
+from evalkit.report.flip_sections import show_then_and_now
+from evalkit.report.night_claims import claim_night
+from evalkit.report.night_page import render_night, summarize_night
+from evalkit.report.night_sections import build_night
+from evalkit.report.run_pages import RunPages
+from evalkit.runner import RunEnd
+from evalkit.store import write_atomically
+
+__all__ = ["command"]
+
+_SHOWN_FAILURES = 10
+
+
+@click.command("nightly", help="Run tonight's comparison: against the nights before, with a report and alerts.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--profile", help="Partial config of the file to lay over it; nightly, where the file has one.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key, as in a.b=c.")
+@click.option("--night", "named", metavar="DATE", help="The night it is for, as in 2026-11-23; today in UTC.")
+@click.option("--again", "is_again", is_flag=True, help="Run the night once more, though it has run already.")
+@click.option("--baseline", metavar="B", help="What the gate holds the night to; else gate.baseline.")
+@click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
+@click.option("--no-alerts", is_flag=True, help="Tell nobody.")
+@click.option("--json", "as_json", is_flag=True, help="Print the night as JSON to stdout instead of the report's path.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
+def command(  # noqa: PLR0913  one parameter for each option of the command line
+    config: Path,
+    *,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    named: str | None,
+    is_again: bool,
+    baseline: str | None,
+    no_publish: bool,
+    no_alerts: bool,
+    as_json: bool,
+    reports: Path,
+) -> int:
+    """Run a night and print the path of its report as the last line of stdout."""
+    night = parse_night(named)
+    loaded = _load(config, profile, overrides)
+    channels = () if no_alerts else build_channels(loaded.config.nightly.alerts, loaded.path.parent)
+    options = _Options(night, reports, baseline, is_again=is_again, publishes=not no_publish)
+    with ExitStack() as opened:
+        history = opened.enter_context(History(history_path(os.environ, reports.resolve().parent)))
+        opened.enter_context(night_lock(history, loaded.config.name, owner=f"the night of {night}"))
+        result, end = _conduct(loaded, history, options)
+        if end is not None:
+            conclude(end, shows_path=False)
+        page = _write(result, reports)
+        said = asyncio.run(_tell(result, channels, history, page))
+        _write(result, reports, said)
+    _, word, headline, detail = claim_night(result)
+    for line in (f"{word}: {headline}", detail, *result.catalog, *result.notes, *said):
+        click.echo(line, err=True)
+    click.echo(json.dumps(result.describe(), indent=1) if as_json else str(page))
+    return result.exit_code
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Options:
+    night: str
+    reports: Path
+    baseline: str | None
+    is_again: bool = dataclasses.field(kw_only=True)
+    publishes: bool = dataclasses.field(kw_only=True)
+
+
+def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> LoadedConfig:
+    """Read the config; its profile `nightly` is the one to use unless another is named."""
+    loaded = load_config(path, profile=profile, overrides=overrides, env=os.environ)
+    if profile is None and "nightly" in loaded.config.profiles:
+        loaded = load_config(path, profile="nightly", overrides=overrides, env=os.environ)
+    if not loaded.config.history.enabled:
+        raise ConfigError("history.enabled: a night is held against the nights before, so it needs history; remove it")
+    return loaded
+
+
+def _conduct(loaded: LoadedConfig, history: History, options: _Options) -> tuple[NightResult, RunEnd | None]:
+    """Run the night; whatever keeps it from running is the night's result."""
+    watched = CatalogWatch()
+    name = loaded.config.name
+    try:
+        plan = plan_config(loaded, loaded.profile)
+        watched = asyncio.run(watch_catalog(plan, history, options.night, project=plan.config.weave.project))
+        return conduct_night(_open(plan, history, options, watched), anew=options.is_again)
+    except EvalkitError as error:
+        if error.exit_code is ExitCode.BUG:
+            raise
+        told = PastEvent(
+            name=name,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            kind="could_not_run",
+            text=str(error),
+            about={"night": options.night, "exit_code": int(error.exit_code)},
+        )
+        history.note(told)
+        return could_not_run(name, options.night, str(error), error.exit_code, watched.told), None
+
+
+def _open(plan: Plan, history: History, options: _Options, watched: CatalogWatch) -> Night:
+    """Return the night that is to be run: the plan without the models that are gone, with those that joined."""
+    plan = watched_plan(plan, watched)
+    check_budget(plan)
+    gate = None
+    if plan.config.gate is not None and plan.config.gate.rules:
+        before = find_night(options.reports, plan.config.name, options.night)
+        gate = open_gate(plan, options.baseline, reports=options.reports, before=before)
+    weave, why = resolve_weave(plan.config, os.environ, publish=options.publishes)
+    click.echo(f"the night of {options.night}: {plan.calls:,} calls; weave backend {weave.backend} ({why})", err=True)
+    return Night(
+        plan=plan,
+        night=options.night,
+        reports=options.reports,
+        history=history,
+        weave=weave,
+        gate=gate,
+        watch=watch_progress,
+        catalog=watched.told,
+        notes=watched.noted,
+        unavailable=watched.unavailable,
+    )
+
+
+def _write(result: NightResult, reports: Path, alerts: tuple[str, ...] = ()) -> Path:
+    """Write the night as a page, as Markdown and as JSON, and return the page's path."""
+    folder = reports / result.name / "nightly"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = RunPages(beside=folder.resolve())
+    sections = build_night(result, pages, _failures(result, pages), alerts)
+    title = f"{result.name}, {result.night}"
+    page = folder / f"{result.night}.html"
+    write_atomically(page, render_night(title, sections, version=evalkit.__version__))
+    write_atomically(page.with_suffix(".md"), summarize_night(sections))
+    write_atomically(page.with_suffix(".json"), json.dumps(result.describe(), indent=1) + "\n")
+    return page
+
+
+def _failures(result: NightResult, pages: RunPages) -> tuple[Block, ...]:
+    """Return samples that were right night after night and no longer are, with the answers then and now."""
+    failed = [
+        (metric.ledger, each)
+        for metric in result.metrics
+        if metric.ledger is not None
+        for each in read_then_and_now(metric.ledger, metric.ledger.of(SampleState.NEW_FAILURE)[:_SHOWN_FAILURES])
+    ]
+    shown = (show_then_and_now(ledger, each, pages) for ledger, each in failed[:_SHOWN_FAILURES])
+    return tuple(block for blocks in shown for block in blocks)
+
+
+async def _tell(
+    result: NightResult, channels: tuple[BoundChannel, ...], history: History, page: Path
+) -> tuple[str, ...]:
+    if result.state is NightState.INCOMPLETE and result.exit_code is ExitCode.INTERRUPTED:
+        return ()
+    return await tell(find_alerts(result, report=str(page)), channels, history)

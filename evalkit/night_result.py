@@ -1,0 +1,173 @@
+"""What a night came to: every metric against other nights, what moved and why, and whether there was a night at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from evalkit.drift_parts import ChangePart, ChangeSplit
+from evalkit.errors import ExitCode
+from evalkit.flip_ledger import FlipLedger
+from evalkit.night_changes import Against
+from evalkit.night_series import SeriesState
+from evalkit.past_runs import PastMetric
+from evalkit.records import Json
+from evalkit.results import RunResult
+from evalkit.trend import ChangePoint, Trend
+
+__all__ = ["JUMP_LEVEL", "MetricNight", "NightResult", "NightState"]
+
+JUMP_LEVEL = 0.001
+"""Chance that any metric of a quiet night is said to have jumped: one night in a thousand."""
+
+
+class NightState(StrEnum):
+    """How a night ended: `ran` to its end, ended early and can go on, or could not run."""
+
+    RAN = "ran"
+    INCOMPLETE = "incomplete"
+    COULD_NOT_RUN = "could_not_run"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MetricNight:
+    """One metric of one model tonight; its `trend` ends with this night.
+
+    `split` explains the change since the night `since`: the night before, or the last one before a drift that was
+    found tonight. `jump_level` is the level at which a cause counts as a jump since the night before, where no drift
+    was found. `set_aside` says what a quarantine leaves out of every claim here.
+    """
+
+    tonight: PastMetric
+    against: tuple[Against, ...]
+    trend: Trend
+    split: ChangeSplit | None
+    since: str | None
+    jump_level: float = JUMP_LEVEL
+    ledger: FlipLedger | None = field(default=None, repr=False)
+    set_aside: str = ""
+
+    @property
+    def title(self) -> str:
+        """The metric and its model."""
+        return f"{self.tonight.name} of {self.tonight.model}"
+
+    @property
+    def found_tonight(self) -> ChangePoint | None:
+        """The drift that tonight gave away; None when there is none, or an earlier night did."""
+        last = len(self.trend.points) - 1
+        return next((change for change in self.trend.changes if change.alarm == last), None)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether tonight's drift is one for the worse."""
+        drift = self.found_tonight
+        return drift is not None and (drift.direction == "down") == self.tonight.higher_is_better
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the drift rule has seen too few nights to say anything."""
+        return self.trend.state is SeriesState.LEARNING
+
+    @property
+    def causes(self) -> tuple[ChangePart, ...]:
+        """The causes that are blamed, the largest first: those of a drift, or of a jump since the night before."""
+        named = () if self.split is None else self.split.named
+        if self.found_tonight is not None:
+            return named
+        return tuple(part for part in named if part.p_adjusted is not None and part.p_adjusted < self.jump_level)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether tonight gave a drift away, or the metric jumped since the night before."""
+        return self.found_tonight is not None or bool(self.causes)
+
+    def describe(self) -> dict[str, Json]:
+        """Return it as JSON."""
+        return {
+            "metric": self.tonight.name,
+            "model": self.tonight.model,
+            "mean": self.tonight.mean,
+            "lower": self.tonight.lower,
+            "upper": self.tonight.upper,
+            "n": self.tonight.n,
+            "against": [_describe_against(each) for each in self.against],
+            "drift": self.trend.describe()["drift"],
+            "drift_found": None if self.found_tonight is None else self.trend.describe()["changes"][-1],
+            "moved": self.has_moved,
+            "since": self.since,
+            "split": None if self.split is None else self.split.describe(),
+            "set_aside": self.set_aside,
+        }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NightResult:
+    """One night of one config. `why` says what kept it from running, `notes` what else there is to say.
+
+    `catalog` are sentences about the endpoints' lists of models, `unavailable` the models of the config that they lack.
+    """
+
+    name: str
+    night: str
+    state: NightState
+    exit_code: ExitCode
+    why: str = ""
+    run: RunResult | None = None
+    folder: str | None = None
+    metrics: tuple[MetricNight, ...] = ()
+    catalog: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> tuple[MetricNight, ...]:
+        """The metrics that moved, drifts found tonight first."""
+        found = [each for each in self.metrics if each.has_moved]
+        return tuple(sorted(found, key=lambda each: each.found_tonight is None))
+
+    @property
+    def failed_checks(self) -> tuple[Mapping[str, Json], ...]:
+        """The gate's checks that failed and count."""
+        return tuple(
+            check for check in self.checks if check["verdict"] == "fail" and check.get("severity", "fail") == "fail"
+        )
+
+    @property
+    def checks(self) -> tuple[Mapping[str, Json], ...]:
+        """The gate's checks, none without a gate."""
+        gate = None if self.run is None else self.run.gate
+        return () if gate is None else tuple(gate["checks"])
+
+    def describe(self) -> dict[str, Json]:
+        """Return it as JSON."""
+        return {
+            "schema_version": 1,
+            "name": self.name,
+            "night": self.night,
+            "state": self.state.value,
+            "exit_code": int(self.exit_code),
+            "why": self.why,
+            "run_id": None if self.run is None else self.run.run_id,
+            "folder": self.folder,
+            "verdict": None if self.run is None else self.run.verdict,
+            "metrics": [each.describe() for each in self.metrics],
+            "catalog": list(self.catalog),
+            "unavailable": list(self.unavailable),
+            "notes": list(self.notes),
+        }
+
+
+def _describe_against(against: Against) -> dict[str, Json]:
+    paired = against.paired
+    return {
+        "what": against.what,
+        "run_id": against.run_id,
+        "night": against.night,
+        "difference": None if paired is None else paired.difference,
+        "lower": None if paired is None else paired.lower,
+        "upper": None if paired is None else paired.upper,
+        "confidence": None if paired is None else paired.confidence,
+        "p": None if paired is None else paired.p,
+        "paired": 0 if paired is None else paired.n,
+        "refused": against.refused,
+    }

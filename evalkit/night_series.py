@@ -1,0 +1,164 @@
+"""One metric of one model over nights as the drift rule sees it: paired differences, their noise, and what moved."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from evalkit.night_pairs import NightScores, PairedNight, pair_nights
+from evalkit.past_runs import PastMetric, PastRun
+from evalkit.records import Json
+from evalkit.stats.drift import LEARNING_NIGHTS, Drift, watch_drift
+
+__all__ = ["NightSeries", "SeriesState", "night_series"]
+
+
+class SeriesState(StrEnum):
+    """What the drift rule says of a series today."""
+
+    LEARNING = "learning"
+    STEADY = "steady"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NightSeries:
+    """A drift series, oldest night first; all places count among `points`.
+
+    The points may belong to several series one after another: `references` are the places of the nights that each
+    one's others are compared with. `beside` are the points beside them: difference, interval, noise, or why not.
+    `learned` counts the nights that the drift rule has seen since it last began.
+    """
+
+    points: tuple[PastMetric, ...] = field(repr=False)
+    beside: tuple[PairedNight, ...] = field(repr=False)
+    references: tuple[int, ...]
+    drifts: tuple[Drift, ...]
+    learned: int
+    state: SeriesState
+
+    @cached_property
+    def nights(self) -> tuple[str, ...]:
+        """The points' nights."""
+        return tuple(point.run.night for point in self.points)
+
+    @cached_property
+    def differences(self) -> tuple[float | None, ...]:
+        """The paired mean differences to the reference, None where a night is a gap."""
+        return tuple(each.difference for each in self.beside)
+
+    @cached_property
+    def lower(self) -> tuple[float | None, ...]:
+        """The lower ends of the differences' intervals, as paired tests give them."""
+        return tuple(each.lower for each in self.beside)
+
+    @cached_property
+    def upper(self) -> tuple[float | None, ...]:
+        """The upper ends of the differences' intervals."""
+        return tuple(each.upper for each in self.beside)
+
+    @cached_property
+    def noise(self) -> tuple[float | None, ...]:
+        """The standard deviation that re-running alone gives to a night's mean, as far as it was known then."""
+        return tuple(each.noise for each in self.beside)
+
+    @cached_property
+    def paired(self) -> tuple[int, ...]:
+        """How many samples are scored on a night and on its reference, without those left out."""
+        return tuple(each.paired for each in self.beside)
+
+    @cached_property
+    def gaps(self) -> Mapping[int, str]:
+        """Why nights cannot be compared with their reference, by place."""
+        return {place: each.gap for place, each in enumerate(self.beside) if each.gap}
+
+    @property
+    def found_tonight(self) -> Drift | None:
+        """The drift that the last night gave away; None when there is none, or an earlier night did."""
+        last = self.drifts[-1] if self.drifts else None
+        return last if last is not None and last.night == len(self.points) - 1 else None
+
+    @property
+    def onset_run(self) -> PastRun | None:
+        """The last run before the change that tonight gave away; None when it gave none away."""
+        drift = self.found_tonight
+        return None if drift is None else self.points[drift.onset].run
+
+    def describe(self) -> dict[str, Json]:
+        """Return it as JSON: today's state, tonight's difference, and every drift by its nights."""
+        nights = self.nights
+        tonight = self.beside[-1] if self.beside else PairedNight()
+        return {
+            "state": self.state.value,
+            "learned": self.learned,
+            "reference": nights[self.references[-1]] if self.references else None,
+            "night": nights[-1] if nights else None,
+            "difference": tonight.difference,
+            "lower": tonight.lower,
+            "upper": tonight.upper,
+            "noise": tonight.noise,
+            "paired": tonight.paired,
+            "gaps": [{"night": nights[place], "reason": reason} for place, reason in self.gaps.items()],
+            "drifts": [
+                {
+                    "direction": drift.direction,
+                    "night": nights[drift.night],
+                    "onset": nights[drift.onset],
+                    "first": nights[min(drift.onset + 1, drift.night)],
+                    "reason": drift.reason,
+                }
+                for drift in self.drifts
+            ],
+        }
+
+
+def night_series(
+    points: Sequence[PastMetric], scores: Sequence[NightScores], *, without: Set[str] = frozenset()
+) -> NightSeries:
+    """Return the drift series of one metric of one model; `scores` are the points', `without` samples to leave out.
+
+    A series starts anew where a point's `series` differs from that of the one before. Its reference is its first night
+    with a score for 90% of its own samples; nights on which fewer than 90% of those pair with it (by id and digest,
+    scored on both) are gaps.
+
+    Raises:
+        ValueError: points and scores are not as many.
+    """
+    if len(points) != len(scores):
+        raise ValueError(f"{len(points)} nights and the scores of {len(scores)}: they go together one by one")
+    starts = [at for at, point in enumerate(points) if at == 0 or point.series != points[at - 1].series]
+    beside: list[PairedNight] = []
+    references: list[int] = []
+    drifts: list[Drift] = []
+    learned, has_moved = 0, False
+    for start, end in zip(starts, [*starts[1:], len(points)], strict=True):
+        found = pair_nights(points[start:end], scores[start:end], without)
+        alarms, learned = _watch(found.nights, found.floor, start)
+        has_moved = bool(alarms)
+        beside += found.nights
+        references += [] if found.reference is None else [start + found.reference]
+        drifts += alarms
+    return NightSeries(
+        points=tuple(points),
+        beside=tuple(beside),
+        references=tuple(references),
+        drifts=tuple(drifts),
+        learned=learned,
+        state=_state(learned, has_moved=has_moved),
+    )
+
+
+def _watch(nights: Sequence[PairedNight], floor: float, start: int) -> tuple[list[Drift], int]:
+    """Return the alarms of one series and how many nights were seen since the last; gaps are no nights to the rule."""
+    seen = [(start + place, night) for place, night in enumerate(nights) if not night.gap]
+    values = [night.difference for _, night in seen if night.difference is not None]
+    found = watch_drift(values, noise=[night.variance for _, night in seen], floor=floor)
+    alarms = [Drift(each.direction, seen[each.night][0], seen[each.onset][0], each.reason) for each in found]
+    return alarms, len(seen) - (found[-1].onset + 1 if found else 0)
+
+
+def _state(learned: int, *, has_moved: bool) -> SeriesState:
+    """A series has moved until it has been learned anew."""
+    if learned >= LEARNING_NIGHTS:
+        return SeriesState.STEADY
+    return SeriesState.MOVED if has_moved else SeriesState.LEARNING

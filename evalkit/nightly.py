@@ -1,0 +1,110 @@
+"""One night: run it or go on with it, hold it against the nights before, write the morning report, tell who asked."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.errors import ExitCode, most_pressing
+from evalkit.folders import has_ended
+from evalkit.gate_run import RunGate
+from evalkit.history import History
+from evalkit.judging import judge_run
+from evalkit.night_folder import find_begun, start_night
+from evalkit.night_result import NightResult, NightState
+from evalkit.nightly_reading import NightReader
+from evalkit.past_runs import PastRun
+from evalkit.plan import Plan
+from evalkit.quarantine import Quarantine, read_quarantine
+from evalkit.rejudging import Rejudging
+from evalkit.results import RunResult
+from evalkit.run_start import WeaveTarget
+from evalkit.runner import RunEnd, Watch, run_plan
+from evalkit.store import RunFolder
+
+__all__ = ["Night", "conduct_night", "could_not_run"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Night:
+    """What a night is run with.
+
+    `catalog` is what the endpoints' lists of models have shown that is worth telling, `unavailable` the models of the
+    config that they lack, `notes` what there is to say beside.
+    """
+
+    plan: Plan
+    night: str
+    reports: Path
+    history: History
+    weave: WeaveTarget
+    gate: RunGate | None
+    watch: Watch | None = None
+    catalog: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def conduct_night(night: Night, *, anew: bool = False) -> tuple[NightResult, RunEnd]:
+    """Run a night, or go on with what was begun of it, register it, and compare it with the nights before.
+
+    A night that has ended already asks nothing again: it is read anew. `anew` runs it once more all the same.
+
+    Raises:
+        EvalkitError: the night could not run; what was answered is saved.
+    """
+    quarantine = _quarantine(night.plan)
+    end = _run(night, anew=anew)
+    code = most_pressing(end.exit_code, *((ExitCode.ACCESS,) if night.unavailable else ()))
+    past = night.history.register(end.folder, end.run, kind="nightly", night=night.night, exit_code=int(code))
+    return _read(night, end, past, quarantine, code), end
+
+
+def could_not_run(name: str, night: str, why: str, code: ExitCode, catalog: tuple[str, ...] = ()) -> NightResult:
+    """Return a night that was none: never green, and never a regression."""
+    return NightResult(name=name, night=night, state=NightState.COULD_NOT_RUN, exit_code=code, why=why, catalog=catalog)
+
+
+def _run(night: Night, *, anew: bool) -> RunEnd:
+    plan = night.plan
+    begun = None if anew else find_begun(night.reports, plan.config.name, night.night, plan.digest)
+    if begun is not None and has_ended(*begun):
+        return _ended(*begun, night.gate)
+    folder = start_night(night.reports, plan.config.name, night.night) if begun is None else begun[0]
+    return asyncio.run(run_plan(plan, folder, weave=night.weave, watch=night.watch, gate=night.gate))
+
+
+def _ended(folder: RunFolder, run: RunResult, gate: RunGate | None) -> RunEnd:
+    """Return the end of a run that ended before, judged now where it was not."""
+    failed = run.weave is not None and run.weave.get("error") is not None
+    code, messages = (ExitCode.PUBLISH_FAILED if failed else ExitCode.DONE), ("this night has run already: it is read",)
+    if gate is not None:
+        judged = judge_run(gate, folder, run)
+        run, code, messages = judged.run, most_pressing(code, judged.exit_code), (*messages, *judged.messages)
+    return RunEnd(folder, run, code, messages)
+
+
+def _quarantine(plan: Plan) -> Quarantine:
+    path = plan.config.nightly.quarantine
+    return Quarantine() if path is None else read_quarantine(plan.base_dir / path)
+
+
+def _read(night: Night, end: RunEnd, past: PastRun, quarantine: Quarantine, code: ExitCode) -> NightResult:
+    is_complete = end.run.status == "complete"
+    notes = list(night.notes)
+    rejudging = Rejudging(night.plan, end.folder, end.run, tell=notes.append)
+    held_to = None if night.gate is None else night.gate.held_to
+    reader = NightReader(night.history, past, quarantine, held_to, rejudging.rejudge)
+    metrics = reader.metrics() if is_complete else ()
+    return NightResult(
+        name=past.name,
+        night=night.night,
+        state=NightState.RAN if is_complete else NightState.INCOMPLETE,
+        exit_code=code,
+        why="" if is_complete else " ".join(end.messages),
+        run=end.run,
+        folder=str(end.folder.path),
+        metrics=metrics,
+        catalog=night.catalog,
+        unavailable=night.unavailable,
+        notes=tuple(notes),
+    )

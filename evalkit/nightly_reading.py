@@ -1,0 +1,151 @@
+"""A night's metrics read from history: each against the nights before, its drift, and where a change comes from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalkit.baseline_source import HeldTo
+from evalkit.drift_parts import ChangeSplit
+from evalkit.drift_split import split_change
+from evalkit.errors import StoreError
+from evalkit.flip_ledger import make_ledger
+from evalkit.history import History
+from evalkit.night_changes import Reference, compare_with, median_night
+from evalkit.night_result import JUMP_LEVEL, MetricNight
+from evalkit.night_series import night_series
+from evalkit.past_runs import PastMetric, PastRun, Series
+from evalkit.quarantine import Quarantine
+from evalkit.quarantine_items import leave_out, set_aside_items
+from evalkit.serving import ServingFacts, serving_facts
+from evalkit.store import RunFolder
+from evalkit.stored_items import MetricItems
+from evalkit.trend import Trend, make_trend
+
+__all__ = ["NightReader", "Rejudge"]
+
+_LAST_NIGHTS = 7
+_NIGHT_BEFORE = "the night before"
+_MEDIAN = "the median of the last seven nights"
+_BASELINE = "the baseline"
+
+Rejudge = Callable[[PastRun, MetricItems, MetricItems], MetricItems | None]
+"""(an earlier night's run, a metric then, the metric tonight) to the answers of then as they are judged tonight."""
+
+
+@dataclass(eq=False)
+class NightReader:
+    """Reads what tonight's run came to beside the nights before it."""
+
+    history: History
+    tonight: PastRun
+    quarantine: Quarantine
+    held_to: HeldTo | None
+    rejudge: Rejudge
+    _items: dict[str, tuple[MetricItems, ...]] = field(default_factory=dict[str, tuple[MetricItems, ...]])
+
+    def metrics(self) -> tuple[MetricNight, ...]:
+        """Return every metric of tonight's run, in its order; none when it is not complete.
+
+        Raises:
+            StoreError: history cannot be read.
+        """
+        found = self.history.series(self.tonight.name, kind="nightly")
+        tonight = [series for each in found if (series := self._until_tonight(each)) is not None]
+        return tuple(self._metric(series, JUMP_LEVEL / len(tonight)) for series in tonight)
+
+    def _until_tonight(self, series: Series) -> Series | None:
+        """Return a series without later nights; None where tonight has no part in it."""
+        night = self.tonight.night
+        points = tuple(point for point in series.points if point.run.night <= night)
+        if not points or points[-1].run.run_id != self.tonight.run_id:
+            return None
+        return Series(name=series.name, metric=series.metric, model=series.model, points=points)
+
+    def _metric(self, series: Series, jump_level: float) -> MetricNight:
+        point = series.points[-1]
+        tonight = self._find(self.tonight.run_id, point)
+        kept, aside = set_aside_items(tonight, self.quarantine, self.tonight.night)
+        scores = self.history.score_rows(series.points)
+        events = self.history.events(self.tonight.name)
+        drift = night_series(series.points, scores, without=aside.ids)
+        trend = make_trend(series, drift, events=events, aside=aside)
+        against = tuple(compare_with(reference, kept) for reference in self._references(series))
+        since = _since(series, trend)
+        split = None if since is None else self._split(since, tonight, point, aside.ids)
+        return MetricNight(
+            tonight=point,
+            against=against,
+            trend=trend,
+            split=split,
+            since=None if since is None else since.night,
+            jump_level=jump_level,
+            ledger=make_ledger(series, scores, left_out=aside.ids),
+            set_aside=" ".join(aside.sentences()),
+        )
+
+    def _references(self, series: Series) -> list[Reference]:
+        """Return what tonight is compared with, as far as it exists."""
+        before = series.points[:-1]
+        found: list[Reference] = []
+        if before:
+            found.append(self._reference(_NIGHT_BEFORE, before[-1].run))
+        last = [(point.run, point.mean) for point in before[-_LAST_NIGHTS:] if point.mean is not None]
+        middle = median_night(last)
+        if middle is not None and len(last) > 1:
+            found.append(self._reference(_MEDIAN, middle))
+        if self.held_to is not None:
+            about = self.held_to.about
+            found.append(Reference(_BASELINE, str(about["run_id"]), str(about["started_at"])[:10], self.held_to.items))
+        return found
+
+    def _reference(self, what: str, run: PastRun) -> Reference:
+        return Reference(what, run.run_id, run.night, self._of(run.run_id), run.folder)
+
+    def _split(
+        self, since: PastRun, tonight: MetricItems, point: PastMetric, without: frozenset[str]
+    ) -> ChangeSplit | None:
+        before = next((each for each in self._of(since.run_id) if _is_same(each, point)), None)
+        if before is None:
+            return None
+        rejudged = self.rejudge(since, before, tonight)
+        first, second = leave_out(before, without), leave_out(tonight, without)
+        return split_change(
+            first,
+            second,
+            before_serving=_serving(since, first.cell, self.history),
+            after_serving=_serving(self.tonight, second.cell, self.history),
+            rejudged=None if rejudged is None else leave_out(rejudged, without),
+        )
+
+    def _find(self, run_id: str, point: PastMetric) -> MetricItems:
+        return next(each for each in self._of(run_id) if _is_same(each, point))
+
+    def _of(self, run_id: str) -> tuple[MetricItems, ...]:
+        if run_id not in self._items:
+            self._items[run_id] = self.history.items(run_id)
+        return self._items[run_id]
+
+
+def _since(series: Series, trend: Trend) -> PastRun | None:
+    """Return the night that a change is explained from: the last before a drift found tonight, else the last one."""
+    last = len(series.points) - 1
+    found = next((change for change in trend.changes if change.alarm == last), None)
+    place = last - 1 if found is None else min(found.onset, last - 1)
+    return series.points[max(place, 0)].run if last > 0 else None
+
+
+def _is_same(items: MetricItems, point: PastMetric) -> bool:
+    return (items.evaluation, items.scorer, items.model) == (point.evaluation, point.scorer, point.model)
+
+
+def _serving(run: PastRun, cell: str, history: History) -> ServingFacts:
+    """Return how a cell was served: call by call from the run's folder, or as history sums it up."""
+    folder = RunFolder(Path(run.folder))
+    if folder.journal.is_file():
+        try:
+            return serving_facts(folder, cell)
+        except StoreError:
+            pass
+    points: Mapping[str, Sequence[PastMetric]] = history.metrics([run])
+    point = next((each for each in points[run.run_id] if f"{each.evaluation}/{each.model}" == cell), None)
+    return ServingFacts() if point is None else ServingFacts.of_summary(point)
