@@ -97,7 +97,7 @@ def _run(run_id: str, rows: int) -> RunResult:
         ended_at="2026-01-01T00:00:00+00:00",
         plan_digest="",
         versions={},
-        datasets={},
+        datasets={"qa": {"rows": rows, "digest": f"the same {rows}"}},
         cells=cells,
         plan=plan,
     )

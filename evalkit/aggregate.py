@@ -10,7 +10,7 @@ from evalkit.call_columns import CallColumns
 from evalkit.config.schema import OnErrorSpec, PriceSpec
 from evalkit.errors import ConfigError
 from evalkit.listed_models import TokenPrice
-from evalkit.records import Json, Sample, SampleResult
+from evalkit.records import Json, Sample, SampleResult, ScoreOutcome
 from evalkit.results import CellResult, MetricResult
 from evalkit.score_columns import ScoreColumn, ScoreRules
 from evalkit.stats.intervals import Interval
@@ -69,6 +69,7 @@ class CellTally:
         self._slots = None if positions is None else {position: slot for slot, position in enumerate(sorted(positions))}
         self._samples = samples if self._slots is None else [samples[position] for position in self._slots]
         self._calls = CallColumns(len(self._samples) * spec.trials)
+        self._first_errors: dict[str, str] = {}
         rules = spec.rules
         self._scores = {name: ScoreColumn(kind, rules, len(self._samples)) for name, kind in spec.kinds.items()}
 
@@ -84,7 +85,10 @@ class CellTally:
             raise ValueError(f"sample {result.sample_id!r} (place {position}), trial {trial} is not of this cell")
         row, prediction, scores = slot * trials + trial, result.prediction, result.scores
         for name, column in self._scores.items():
-            column.put(row, prediction, scores.get(name))
+            score = scores.get(name)
+            column.put(row, prediction, score)
+            if score is not None and score.outcome is ScoreOutcome.SCORER_ERROR:
+                self._first_errors.setdefault(name, score.reason)
         self._calls.put(row, prediction, is_shared=trial < self.spec.shared_trials)
 
     def finish(self) -> CellResult:
@@ -113,6 +117,11 @@ class CellTally:
             treatment=spec.treatment,
             price=None if spec.price is None else {"input": spec.price.input, "output": spec.price.output},
         )
+
+    @property
+    def first_errors(self) -> Mapping[str, str]:
+        """How each scorer that has failed did so first."""
+        return self._first_errors
 
     def item_scores(self) -> dict[str, ItemScores]:
         """Return each scorer's reduced score by sample, NaN where excluded: what pairs are made of."""

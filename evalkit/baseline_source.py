@@ -1,40 +1,51 @@
 """Which baseline is meant: a baseline file, a stored run, or the newest complete run before this one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalkit.baseline import read_baseline
+from evalkit.baseline import Baseline, read_baseline
 from evalkit.errors import ConfigError, StoreError
 from evalkit.folders import find_run, run_folders
 from evalkit.records import Json
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
-from evalkit.stored_items import MetricItems, read_items
+from evalkit.stored_items import MetricItems, SampleNames, read_items
 
-__all__ = ["PREVIOUS", "HeldTo", "find_baseline"]
+__all__ = ["PREVIOUS", "Fetch", "HeldTo", "find_baseline"]
 
 PREVIOUS = "previous"
 """Instead of a path: the newest complete run of the same name."""
 
+Fetch = Callable[[str, str | None], Baseline]
+"""Reads a baseline from Weave: its reference, and when the run to be held to it started, if it has."""
+
+_IN_WEAVE = "weave:"
+
 
 @dataclass(frozen=True, eq=False)
 class HeldTo:
-    """What a run is held to, and where it comes from."""
+    """What a run is held to, where it comes from, and the samples that are `known` by it, for other runs to share."""
 
     items: Sequence[MetricItems] = field(repr=False)
     about: Mapping[str, Json]
+    known: dict[str, SampleNames] = field(default_factory=dict[str, SampleNames], repr=False)
 
 
-def find_baseline(reference: str, *, reports: Path, name: str, before: RunFolder | None, base_dir: Path) -> HeldTo:
-    """Return the baseline that a reference means: a file (relative to `base_dir`), a run, or `previous`.
+def find_baseline(
+    reference: str, *, reports: Path, name: str, before: RunFolder | None, base_dir: Path, fetch: Fetch | None = None
+) -> HeldTo:
+    """Return the baseline that a reference means: a file (relative to `base_dir`), a run, `previous`, or one in Weave.
 
-    `name` is the run's name and `before` its folder, where it has one already: previous is older than that.
+    `name` is the run's name and `before` its folder, where it has one already: previous is older than that, and so is
+    what `fetch` finds in Weave.
 
     Raises:
         ConfigError: there is no such baseline, or it cannot be used.
         StoreError: the run's journal cannot be read.
     """
+    if reference.startswith(_IN_WEAVE):
+        return _fetched(reference, before, fetch)
     path = base_dir / reference
     if reference != PREVIOUS and (path.is_file() and path.name != "run.json"):
         found = read_baseline(path)
@@ -46,7 +57,16 @@ def find_baseline(reference: str, *, reports: Path, name: str, before: RunFolder
         folder, run = _run(reference, reports, path)
         kind = "run"
     about = {"kind": kind, "reference": str(folder.path), "name": run.name, "run_id": run.run_id}
-    return HeldTo(read_items(folder, run), {**about, "started_at": run.started_at})
+    known: dict[str, SampleNames] = {}
+    return HeldTo(read_items(folder, run, known=known), {**about, "started_at": run.started_at}, known)
+
+
+def _fetched(reference: str, before: RunFolder | None, fetch: Fetch | None) -> HeldTo:
+    if fetch is None:
+        raise ConfigError(f"baseline {reference}: this command reads no baseline from Weave; name a file or a run")
+    found = fetch(reference, None if before is None else before.load().started_at)
+    about = {"kind": "weave", "reference": reference, "name": found.name, "run_id": found.run_id}
+    return HeldTo(found.items(), {**about, "started_at": found.started_at})
 
 
 def _previous(reports: Path, name: str, before: RunFolder | None) -> tuple[RunFolder, RunResult]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from evalkit.board_plan import read_board
 from evalkit.compare_slices import compare_slices
 from evalkit.comparison import Comparison, EvaluationComparison, Flip, MetricComparison, SampleCounts, Side
 from evalkit.measures import differing_parts
@@ -119,6 +120,7 @@ def _compare_evaluation(
     if not common:
         return []
     pairs = pair_samples(*common[0])
+    ranking = read_board(first.run).members(first.run.primary)
     metrics: list[MetricComparison] = []
     for left, right in common:
         if parts := differing_parts(left.measure, right.measure):
@@ -126,7 +128,7 @@ def _compare_evaluation(
         elif pairs.counts.share < min_overlap or not pairs.counts.paired:
             refused[left.name] = _too_few(pairs.counts, min_overlap)
         else:
-            metrics.append(_compare_metric(left, right, pairs, is_primary=left.name == first.run.primary))
+            metrics.append(_compare_metric(left, right, pairs, is_primary=left.name in ranking))
     if not metrics:
         return []
     outcomes = _outcome_changes(*common[0], pairs)

@@ -1,7 +1,7 @@
 """What the engine counted, as run.json holds it: cells, leaderboard, calls, and how the run ended."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -15,8 +15,9 @@ from evalkit.leaderboard import build_leaderboard
 from evalkit.listed_models import TokenPrice
 from evalkit.plan import Cell, Plan
 from evalkit.prices import Prices
-from evalkit.records import Json, PredictionOutcome
+from evalkit.records import Json, PredictionOutcome, ScoreOutcome
 from evalkit.results import CellResult, RunResult
+from evalkit.sample_sets import find_sample_sets
 from evalkit.spending import total_spending
 from evalkit.stop import Stop, StopReason
 from evalkit.store import RunFolder
@@ -76,7 +77,9 @@ def finish_run(
         {key: tally.item_scores() for key, tally in tallies.items()},
         primary=plan.primary,
         confidence=plan.config.stats.confidence,
-        higher_is_better=plan.scorers[plan.primary_scorer].higher_is_better,
+        higher_is_better=plan.scorers[plan.board.ranking_scorer].higher_is_better,
+        groups=plan.board.groups,
+        sample_sets=find_sample_sets(plan) if plan.board.groups else {},
     )
     status, messages = _status(plan, cells, find_judge_gaps(plan, cells, checks), stop=stop, halts=halts)
     finished = dataclasses.replace(
@@ -89,7 +92,16 @@ def finish_run(
         pairs=tuple(pair.describe() for pair in board.pairs),
         tie={**dataclasses.asdict(board.tie), "models": list(board.tie.models)},
     )
-    return finished, messages
+    return finished, (*messages, *_scorer_errors(cells, tallies))
+
+
+def _scorer_errors(cells: tuple[CellResult, ...], tallies: Mapping[str, CellTally]) -> Iterator[str]:
+    """Yield a sentence for each scorer that has failed: on how many answers, and how it did so first."""
+    for cell in cells:
+        for name, why in tallies[cell.key].first_errors.items():
+            outcomes = cell.metrics[name].outcomes
+            failed, scored = outcomes[ScoreOutcome.SCORER_ERROR], sum(outcomes.values())
+            yield f"warning: scorer {name} failed on {failed:,} of {scored:,} answers of {cell.key}, first with: {why}"
 
 
 def describe_calls(

@@ -82,6 +82,7 @@ class Check:
         }
         plain |= {
             "higher_is_better": self.higher_is_better,
+            "unit": self.unit,
             "power": self.power,
             "detect": self.detect,
             "standard_error": self.standard_error,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.anchors import distrusted
-from evalkit.baseline_source import HeldTo, find_baseline
+from evalkit.baseline_source import Fetch, HeldTo, find_baseline
 from evalkit.config.gates import GateSpec
 from evalkit.errors import ConfigError
 from evalkit.gate import judge_gate
@@ -34,8 +34,12 @@ class RunGate:
         return gate_stored_run(folder, run, self.rules, self.held_to)
 
 
-def open_gate(plan: Plan, baseline: str | None, *, reports: Path, before: RunFolder | None) -> RunGate:
+def open_gate(
+    plan: Plan, baseline: str | None, *, reports: Path, before: RunFolder | None, fetch: Fetch | None = None
+) -> RunGate:
     """Return the gate of a planned run, with its baseline; `before` is the run's folder where it has one already.
+
+    `fetch` reads a baseline from Weave.
 
     Raises:
         ConfigError: there are no rules, or they cannot be held against this plan and baseline; nothing was sent.
@@ -46,7 +50,9 @@ def open_gate(plan: Plan, baseline: str | None, *, reports: Path, before: RunFol
     if plan.part is not None:
         raise ConfigError("a shard is no run to judge; join the shards with `evalkit merge`, then `evalkit gate`")
     name = plan.config.name
-    held_to = resolve_baseline(rules, baseline, reports=reports, name=name, before=before, base_dir=plan.base_dir)
+    held_to = resolve_baseline(
+        rules, baseline, reports=reports, name=name, before=before, base_dir=plan.base_dir, fetch=fetch
+    )
     plan_checks(rules, _planned_items(plan), None if held_to is None else held_to.items)
     return RunGate(rules, held_to)
 
@@ -62,7 +68,7 @@ def gate_stored_run(folder: RunFolder, run: RunResult, gate: GateSpec, held_to: 
     return judge_gate(
         gate,
         run.cells,
-        read_items(folder, run),
+        read_items(folder, run, known=None if held_to is None else held_to.known),
         None if held_to is None else held_to.items,
         about_baseline=None if held_to is None else held_to.about,
         costs=costs,
@@ -132,17 +138,25 @@ def _cell_costs(cell: CellResult, tokens: Sequence[tuple[int, int | None, int | 
 
 
 def resolve_baseline(
-    gate: GateSpec, reference: str | None, *, reports: Path, name: str, before: RunFolder | None, base_dir: Path
+    gate: GateSpec,
+    reference: str | None,
+    *,
+    reports: Path,
+    name: str,
+    before: RunFolder | None,
+    base_dir: Path,
+    fetch: Fetch | None = None,
 ) -> HeldTo | None:
     """Return what `reference`, or else the gate's own baseline, means; None where neither is given.
 
-    A reference is relative to the current folder, the gate's own to `base_dir`.
+    A reference is relative to the current folder, the gate's own to `base_dir`. `fetch` reads a baseline from Weave.
 
     Raises:
         ConfigError: there is none, or it cannot be used.
     """
     if reference is not None:
-        return find_baseline(reference, reports=reports, name=name, before=before, base_dir=Path())
-    if gate.baseline is None or all(rule.max_drop is None for rule in gate.rules):
+        base_dir = Path()
+    elif gate.baseline is None or all(rule.max_drop is None for rule in gate.rules):
         return None
-    return find_baseline(gate.baseline, reports=reports, name=name, before=before, base_dir=base_dir)
+    found = reference or gate.baseline or ""
+    return find_baseline(found, reports=reports, name=name, before=before, base_dir=base_dir, fetch=fetch)

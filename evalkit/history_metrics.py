@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from evalkit.board_plan import read_board
 from evalkit.digest import digest_json
 from evalkit.past_runs import PastMetric, PastRun
 from evalkit.records import Json
@@ -53,7 +54,7 @@ def past_run(
         exit_code=exit_code,
         cost_usd=run.calls.get("cost_usd"),
         weave=(run.weave or {}).get("leaderboard"),
-        primary=run.primary,
+        primary=next(iter(read_board(run).members(run.primary)), None),
         parent_run=run.parent_run,
     )
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from typing import Self
 
 from evalkit.codec import decode_messages, decode_prediction, decode_sample, decode_scores
 from evalkit.errors import StoreError
+from evalkit.journal_columns import StoredColumns, read_groupings, read_results, read_sample_names
 from evalkit.journal_schema import ATTEMPT_COLUMNS, attempt_columns
 from evalkit.records import CallKey, Json, Message, Prediction, PredictionOutcome, Sample, SampleResult
 from evalkit.spending import Account, Caller
 
-__all__ = ["JournalReader", "StoredColumns", "StoredResult"]
+__all__ = ["JournalReader", "StoredResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,6 @@ class StoredResult:
     result: SampleResult
     messages: tuple[Message, ...]
     params: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredColumns:
-    """How a stretch of a cell's results ended, column by column: rows are position x trials + trial, ascending.
-
-    `rows` is a range where none of the stretch is missing. `scorings` holds, by scorer, the prediction's outcome
-    followed by [value, outcome] of its score as JSON, both null where there is no score.
-    """
-
-    rows: Sequence[int]
-    scorings: Mapping[str, Sequence[str]]
 
 
 class JournalReader:
@@ -103,41 +91,15 @@ class JournalReader:
 
     def sample_names(self, dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the ids and the content digests of a dataset's samples, in its order."""
-        ids: list[str] = []
-        digests: list[str] = []
-        for start in self._stretches("SELECT max(position) FROM samples WHERE dataset = ?", dataset):
-            some_ids, some_digests = self._db.execute(_SAMPLE_NAMES, (dataset, start, start + _STRETCH)).fetchone()
-            ids += json.loads(some_ids)
-            digests += json.loads(some_digests)
-        return tuple(ids), tuple(digests)
+        return read_sample_names(self._db, dataset)
 
     def sample_groupings(self, dataset: str) -> Iterator[tuple[int, str]]:
         """Yield the position and [group, slices] as JSON of each sample of a dataset that has either."""
-        return self._db.execute(_SAMPLE_GROUPINGS, (dataset,))
+        return read_groupings(self._db, dataset)
 
     def result_columns(self, cell: str, scorers: Sequence[str], *, trials: int) -> Iterator[StoredColumns]:
-        """Yield how a cell's results ended, without their texts, stretch by stretch: half a second for a million."""
-        self._db.create_function("scoring", 2, _scoring, deterministic=True)
-        columns, values = list[str](), list[str]()
-        for scorer in scorers:
-            is_plain = _is_plain(scorer)
-            columns.append(_IN_SQL if is_plain else _IN_PYTHON)
-            values += [f'$."{scorer}"[0]', f'$."{scorer}"[1]'] if is_plain else [scorer]
-        for start in self._stretches("SELECT max(position) FROM results WHERE cell = ?", cell):
-            stretch = (cell, start, start + _STRETCH)
-            count, last, *found = self._db.execute(_columns("count(*), max(position)", *columns), (*values, *stretch)).fetchone()
-            rows: Sequence[int] = range(start * trials, (start if last is None else last + 1) * trials)
-            if count < len(rows):
-                found = self._db.execute(_columns(_ROWS, *columns), (trials, *values, *stretch)).fetchone()
-                places, *found = found
-                rows = array("q", map(int, places.split("\n")))
-            if rows:
-                yield StoredColumns(rows, {name: text.split("\n") for name, text in zip(scorers, found, strict=True)})
-
-    def _stretches(self, last: str, of: str) -> range:
-        """Return where each stretch of positions begins, up to the last one of a dataset or cell."""
-        (position,) = self._db.execute(last, (of,)).fetchone()
-        return range(0, 0 if position is None else position + 1, _STRETCH)
+        """Yield how a cell's results ended, without their texts, in stretches: half a second for a million."""
+        return read_results(self._db, cell, scorers, trials=trials)
 
     def token_columns(self, cell: str) -> list[tuple[int, int | None, int | None]]:
         """Return each result's position, and its prompt's and answer's tokens: None unknown, 0 where none are paid."""
@@ -183,26 +145,6 @@ class JournalReader:
 
 
 _SLOT_PARTS = 3
-_STRETCH = 50_000
-"""How many positions are read at once: few enough that their texts do not count."""
-_SAMPLE_NAMES = """
-SELECT json_group_array(sample_id), json_group_array(digest) FROM (
-  SELECT sample_id, json_extract(content, '$.digest') AS digest FROM samples
-  WHERE dataset = ? AND position >= ? AND position < ? ORDER BY position)
-"""
-_SAMPLE_GROUPINGS = """
-SELECT position, grouping FROM (
-  SELECT position, json_extract(content, '$.group', '$.slices') AS grouping FROM samples WHERE dataset = ?)
-WHERE grouping <> '[null,null]' ORDER BY position
-"""
-_RESULT_COLUMNS = """
-SELECT count(*), max(position), {columns} FROM (
-  SELECT position, outcome, scores FROM results
-  WHERE cell = ? AND position >= ? AND position < ? ORDER BY position, trial)
-"""
-_ROWS = """
-SELECT position * ? + trial FROM results WHERE cell = ? AND position >= ? AND position < ? ORDER BY position, trial
-"""
 _USAGE_COLUMNS = """
 SELECT position, CASE WHEN is_free THEN 0 ELSE json_extract(usage, '$[0]') END,
   CASE WHEN is_free THEN 0 ELSE json_extract(usage, '$[1]') END
@@ -220,18 +162,6 @@ ON c.request = r.request AND c.sample_id = r.sample_id AND c.trial = r.trial AND
 WHERE r.cell = ? AND r.outcome IN ('ok', 'truncated') AND json_extract(c.prediction, '$.from_cache') IS NULL
 ORDER BY r.position, r.trial
 """
-_IN_SQL = "group_concat(outcome || json_extract(scores, ?, ?), char(10))"
-_IN_PYTHON = "group_concat(outcome || scoring(scores, ?), char(10))"
-
-
-def _is_plain(name: str) -> bool:
-    """Say whether a name can stand in an SQL path to a JSON value."""
-    return name.isascii() and name.isprintable() and not set(name) & {'"', "\\"}
-
-
-def _scoring(scores: str, name: str) -> str:
-    return json.dumps((json.loads(scores).get(name) or [None, None])[:2])
-
 
 _ACCOUNTS = """
 SELECT provider, model, count(*), sum(coalesce(prompt, 0)), sum(coalesce(completion, 0)),

@@ -22,7 +22,8 @@ def find_judge_doubts(
             if own:
                 yield place, f"{name!r}: {judge.label!r} judges its own answers, those of {', '.join(own)}"
             if pictured := sum(bool(sample.images) for sample in samples):
-                yield place, f"{name!r}: {pictured} of {len(samples)} samples show images, and {judge.label!r} sees none"
+                shown = f"{pictured} of {len(samples)} samples show images"
+                yield place, f"{name!r}: {shown}, and {judge.label!r} sees none"
             if _repeats(spec, judge):
                 votes = spec.options["votes"]
                 yield place, f"{name!r}: {votes} votes of {judge.label!r} at temperature 0 repeat one verdict"

@@ -1,18 +1,23 @@
-"""Models ranked on one primary metric by paired tests: rank intervals and bands instead of a false winner."""
+"""Models ranked on a metric or a macro average by paired tests: rank intervals and bands, no false winner."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from evalkit.macro_scores import GroupScores, gather_members
 from evalkit.records import Json
 from evalkit.results import CellResult, MetricResult
 from evalkit.stats.distributions import normal_quantile
-from evalkit.stats.paired import PairedDifference, paired_difference
-from evalkit.stats.pairing import ItemScores, pair_items
+from evalkit.stats.macro_paired import macro_difference
+from evalkit.stats.paired import PairedDifference
+from evalkit.stats.pairing import ItemScores
 from evalkit.stats.ranks import PairTest, Ranking, pairs_to_test, rank_intervals
 
 __all__ = ["Leaderboard", "PairResult", "TieFacts", "build_leaderboard", "primary_metric"]
 
+_NO_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+_NO_SETS: Mapping[str, Hashable] = MappingProxyType({})
 _GAP = 0.02
 _POWER = 0.8
 
@@ -73,11 +78,13 @@ class Leaderboard:
 
 @dataclass(frozen=True, slots=True)
 class _Contender:
-    """A model with a score on the primary metric."""
+    """A model with a score on the primary metric: its item scores on each metric that this stands for."""
 
     model: str
     mean: float
-    scores: ItemScores
+    n: int
+    scores: tuple[ItemScores, ...]
+    items: tuple[Hashable, ...]
 
 
 def primary_metric(cells: Sequence[CellResult], declared: str | None = None) -> str | None:
@@ -94,14 +101,21 @@ def build_leaderboard(
     primary: str | None = None,
     confidence: float = 0.95,
     higher_is_better: bool = True,
+    groups: Mapping[str, tuple[str, ...]] = _NO_GROUPS,
+    sample_sets: Mapping[str, Hashable] = _NO_SETS,
 ) -> Leaderboard:
-    """Rank every model of `cells` on the primary metric.
+    """Rank every model of `cells` on the primary metric, or on the macro average of the group that it names.
 
-    `scores` holds each cell's item scores by cell key, then scorer. A model without a score on the primary metric
-    has no rank and stands last. `higher_is_better` is that of the primary metric.
+    `scores` holds each cell's item scores by cell key, then scorer; `groups` the metrics of each group. Cells with the
+    same name in `sample_sets` are on the same samples. A model without a score on the primary metric, or on any metric
+    of the primary group, has no rank and stands last. `higher_is_better` is that of the primary metric.
     """
     primary = primary_metric(cells, primary)
-    contenders = _contenders(cells, scores, primary, higher_is_better=higher_is_better)
+    averaged = {
+        name: gather_members(cells, scores, metrics, sample_sets=sample_sets) for name, metrics in groups.items()
+    }
+    by_model = averaged.get(primary or "") or gather_members(cells, scores, (primary or "",), sample_sets=sample_sets)
+    contenders = _contenders(by_model, confidence, higher_is_better=higher_is_better)
     sign = 1.0 if higher_is_better else -1.0
     pairs, ranking = _compare(contenders, sign, confidence)
     ranks = {contender.model: place for place, contender in enumerate(contenders)}
@@ -114,32 +128,41 @@ def build_leaderboard(
             "metrics": {_name(cell, name): metric.mean for cell, name, metric in _metrics(cells, model)},
             "primary": primary,
             "band": ranking.bands[ranks[model]] if model in ranks else None,
-            "n": next((metric.n for cell, name, metric in _metrics(cells, model) if _name(cell, name) == primary), 0),
+            "n": sum(member.result.n for member in by_model[model].members),
             "versus_best": versus.get(model),
+            **_averages(averaged, model, confidence),
         }
         for model in [*ranks, *unranked]
     ]
     return Leaderboard(primary, tuple(rows), pairs, _tie_facts(contenders, ranking, pairs, confidence))
 
 
-def _contenders(
-    cells: Sequence[CellResult],
-    scores: Mapping[str, Mapping[str, ItemScores]],
-    primary: str | None,
-    *,
-    higher_is_better: bool,
-) -> list[_Contender]:
+def _averages(
+    averaged: Mapping[str, Mapping[str, GroupScores]], model: str, confidence: float
+) -> dict[str, Mapping[str, Json]]:
+    described = {name: by_model[model].describe(confidence) for name, by_model in averaged.items()}
+    return {"groups": described} if described else {}
+
+
+def _contenders(by_model: Mapping[str, GroupScores], confidence: float, *, higher_is_better: bool) -> list[_Contender]:
     """Return the models with a mean on the primary metric, best first, by label where equal."""
     found: list[_Contender] = []
-    for cell in cells:
-        for name, metric in cell.metrics.items():
-            if _name(cell, name) == primary and metric.mean is not None:
-                side = scores[cell.key][name]
-                if found and list(side.ids) == list(found[0].scores.ids):
-                    side = replace(side, ids=found[0].scores.ids)
-                found.append(_Contender(cell.model, metric.mean, side))
+    for model, group in by_model.items():
+        average = group.average(confidence)
+        if average.mean is None:
+            continue
+        sides = [member.scores for member in group.members]
+        if found:
+            sides = [_with_shared_ids(side, first) for side, first in zip(sides, found[0].scores, strict=True)]
+        items = tuple(member.items for member in group.members)
+        found.append(_Contender(model, average.mean, average.n, tuple(sides), items))
     sign = -1.0 if higher_is_better else 1.0
     return sorted(found, key=lambda contender: (sign * contender.mean, contender.model))
+
+
+def _with_shared_ids(side: ItemScores, first: ItemScores) -> ItemScores:
+    """Return a side with the very ids of another where they are equal: pairs of it are made without a look at them."""
+    return replace(side, ids=first.ids) if list(side.ids) == list(first.ids) else side
 
 
 def _compare(
@@ -149,7 +172,7 @@ def _compare(
     found: list[tuple[str, str, PairedDifference]] = []
     for first, second in pairs_to_test([sign * contender.mean for contender in contenders]):
         left, right = contenders[first], contenders[second]
-        paired = paired_difference(pair_items(left.scores, right.scores), confidence=confidence)
+        paired = macro_difference(left.scores, right.scores, items=left.items, confidence=confidence)
         advantage = None if paired.difference is None else sign * paired.difference
         tests.append(PairTest(first, second, advantage, paired.p))
         found.append((left.model, right.model, paired))
@@ -175,12 +198,8 @@ def _tie_facts(
         tail = (1 - confidence) / 2 / len(pairs)
         z = normal_quantile(1 - tail) + normal_quantile(_POWER)
         needed = math.ceil((z * max(spreads) / _GAP) ** 2)
-    n = min((pair.n for pair in tied), default=_scored(contenders[0].scores) if contenders else 0)
+    n = min((pair.n for pair in tied), default=contenders[0].n if contenders else 0)
     return TieFacts(models, n, _GAP, needed, len(pairs))
-
-
-def _scored(scores: ItemScores) -> int:
-    return sum(1 for value in scores.values if not math.isnan(value))
 
 
 def _name(cell: CellResult, scorer: str) -> str:

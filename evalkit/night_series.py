@@ -1,5 +1,6 @@
 """One metric of one model over nights as the drift rule sees it: paired differences, their noise, and what moved."""
 
+import itertools
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -131,7 +132,7 @@ def night_series(
     references: list[int] = []
     drifts: list[Drift] = []
     learned, has_moved = 0, False
-    for start, end in zip(starts, [*starts[1:], len(points)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(points)]):
         found = pair_nights(points[start:end], scores[start:end], without)
         alarms, learned = _watch(found.nights, found.floor, start)
         has_moved = bool(alarms)

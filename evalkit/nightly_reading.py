@@ -79,7 +79,7 @@ class NightReader:
             split=split,
             since=None if since is None else since.night,
             jump_level=jump_level,
-            ledger=make_ledger(series, scores, left_out=aside.ids),
+            ledger=make_ledger(series, scores, left_out=aside.ids, set_aside=" ".join(aside.sentences())),
             set_aside=" ".join(aside.sentences()),
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 
+from evalkit.board_plan import BoardPlan, plan_board
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
 from evalkit.config.expand import models_of
 from evalkit.config.schema import Config, EvaluationSpec, ModelSpec, PromptSpec, ProviderSpec
@@ -154,17 +155,16 @@ class Plan:
         is_first = self.part is None or self.part[0] == 0
         return tuple(judge for judge in self.judges if judge.anchors is not None and is_first)
 
-    @property
-    def primary(self) -> str:
-        """The metric that sorts the board: the declared one, else the first evaluation's first scorer."""
-        first = self.config.evaluations[0]
-        return self.config.leaderboard.primary or f"{first.name}.{first.scorers[0]}"
+    @cached_property
+    def board(self) -> BoardPlan:
+        """What the leaderboard shows and what ranks it, of the metrics that this plan measures."""
+        metrics = {f"{each.name}.{scorer}": scorer for each in self.config.evaluations for scorer in each.scorers}
+        return plan_board(self.config.leaderboard, metrics)
 
     @property
-    def primary_scorer(self) -> str:
-        """The scorer of the primary metric."""
-        names = {f"{e.name}.{scorer}": scorer for e in self.config.evaluations for scorer in e.scorers}
-        return names[self.primary]
+    def primary(self) -> str:
+        """The metric, or group, that sorts the board: the declared one, else the first evaluation's first scorer."""
+        return self.board.primary or ""
 
     def shared_trials(self, cell: Cell) -> int:
         """Return how many trials of a cell are the very calls of an earlier cell of the same model and dataset."""
@@ -217,7 +217,7 @@ class Plan:
             "leaderboard": {
                 "name": board.name or self.config.name,
                 "description": board.description or self.config.description,
-                "primary": self.primary,
+                **self.board.describe(),
             },
             "shard": None if self.part is None else [self.part[0] + 1, self.part[1]],
         }

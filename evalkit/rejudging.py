@@ -77,7 +77,7 @@ class Rejudging:
             ],
             "gate": None,
             "report": _NO_FILES,
-            "leaderboard": config.leaderboard.model_copy(update={"primary": None}),
+            "leaderboard": config.leaderboard.model_copy(update={"primary": None, "columns": None, "groups": None}),
         }
         return config.model_copy(update=update)
 

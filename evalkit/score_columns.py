@@ -2,8 +2,10 @@
 
 import math
 from array import array
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
 from evalkit.config.schema import OnErrorSpec
 from evalkit.records import NOT_ANSWERED, Prediction, PredictionOutcome, Score, ScoreOutcome
@@ -11,7 +13,9 @@ from evalkit.stats.distributions import normal_quantile
 from evalkit.stats.intervals import Interval, Scores, score_interval
 from evalkit.stats.reducers import make_reducer
 
-__all__ = ["Reduced", "ScoreColumn", "ScoreRules", "Scoring", "counts_as", "rule_of"]
+__all__ = ["Reduced", "ScoreColumn", "ScoreRules", "Scoring", "counts_as", "put_at", "rule_of"]
+
+_T = TypeVar("_T")
 
 Scoring = tuple[PredictionOutcome, ScoreOutcome, float | None]
 """How one prediction and its scoring ended, and the score's value where there is one."""
@@ -30,6 +34,8 @@ _RULE_OF = {
     ScoreOutcome.JUDGE_FAILED: "scorer",
 }
 _COUNTS_AS = {"zero": 0.0, "exclude": math.nan}
+_ROWS_REMEMBERED = 1024
+"""How many ways in which an item's trials may score are worked out once for all items."""
 _STAYS_BINARY = frozenset({"mean", "majority", "any", "all"})
 
 
@@ -78,6 +84,21 @@ def counts_as(on_error: OnErrorSpec) -> dict[str, float | None]:
     return {outcome: 0.0 if rule == "zero" else None for outcome, rule in named.items()}
 
 
+def put_at(target: MutableSequence[_T], rows: Sequence[int], values: MutableSequence[_T]) -> None:
+    """Put each value at its row, all at once where the rows follow one another; `values` is of the target's type.
+
+    Raises:
+        ValueError: there are not as many values as rows.
+    """
+    if len(rows) != len(values):
+        raise ValueError(f"{len(values)} values for {len(rows)} rows")
+    if isinstance(rows, range):
+        target[rows.start : rows.stop] = values
+    else:
+        for row, value in zip(rows, values, strict=True):
+            target[row] = value
+
+
 class ScoreColumn:
     """The scores of one scorer by row; NaN where `on_error` excludes."""
 
@@ -106,12 +127,13 @@ class ScoreColumn:
             raise ValueError("an answered prediction has no score by every scorer of its cell")
         self._kept[row], self._outcomes[row] = self._counted(prediction.outcome, outcome, value)
 
-    def put_all(self, rows: Iterable[int], scorings: Iterable[str], meaning: Mapping[str, Scoring]) -> None:
+    def put_all(self, rows: Sequence[int], scorings: Sequence[str], meaning: Mapping[str, Scoring]) -> None:
         """Keep many stored scores at once: each row's scoring by a name that `meaning` explains once for all."""
         counted = {name: self._counted(*scoring) for name, scoring in meaning.items()}
-        kept, outcomes = self._kept, self._outcomes
-        for row, name in zip(rows, scorings, strict=True):
-            kept[row], outcomes[row] = counted[name]
+        values = {name: value for name, (value, _) in counted.items()}
+        codes = {name: code for name, (_, code) in counted.items()}
+        put_at(self._kept, rows, array("d", map(values.__getitem__, scorings)))
+        put_at(self._outcomes, rows, bytearray(map(codes.__getitem__, scorings)))
 
     def _counted(self, prediction: PredictionOutcome, outcome: ScoreOutcome, value: float | None) -> tuple[float, int]:
         if self._truncated is not None and prediction is PredictionOutcome.TRUNCATED:
@@ -141,16 +163,26 @@ class ScoreColumn:
             worst, best = ([fill if math.isnan(value) else value for value in kept] for fill in (0.0, 1.0))
             return Reduced(kept, worst, best)
         reducer = make_reducer(self._rules.reduce)
-        values, worst, best = array("d"), array("d"), array("d")
-        for start in range(0, len(kept), trials):
-            row = kept[start : start + trials]
+
+        @lru_cache(maxsize=_ROWS_REMEMBERED)
+        def reduce_row(row: tuple[float, ...]) -> tuple[float, float, float]:
             valid = [value for value in row if value >= 0.0]
             score = reducer(valid)
-            values.append(math.nan if score is None else score)
-            for filled, substitute in ((worst, 0.0), (best, 1.0)):
-                full = score if len(valid) == trials else reducer([substitute if math.isnan(v) else v for v in row])
-                filled.append(math.nan if full is None else full)
-        return Reduced(values, worst, best)
+            worst, best = (
+                score if len(valid) == trials else reducer([fill if math.isnan(value) else value for value in row])
+                for fill in (0.0, 1.0)
+            )
+            return _or_nan(score), _or_nan(worst), _or_nan(best)
+
+        columns = array("d"), array("d"), array("d")
+        for reduced in map(reduce_row, self._rows_of_trials()):
+            for column, value in zip(columns, reduced, strict=True):
+                column.append(value)
+        return Reduced(*columns)
+
+    def _rows_of_trials(self) -> Iterator[tuple[float, ...]]:
+        """Yield each item's scores, trial by trial."""
+        return zip(*[iter(self._kept)] * self._rules.trials, strict=True)
 
     def interval(
         self,
@@ -183,12 +215,9 @@ class ScoreColumn:
 
     def within_variance(self) -> float | None:
         """Return the mean variance of single trials within items; None where no item tells."""
-        trials = self._rules.trials
         if not self._rules.rows_are_trials:
             return None
-        rows = (self._kept[start : start + trials] for start in range(0, len(self._kept), trials))
-        valid = [[value for value in row if value >= 0.0] for row in rows]
-        variances = [_variance(scores) for scores in valid if len(scores) > 1]
+        variances = [each for each in map(_row_variance, self._rows_of_trials()) if each is not None]
         return math.fsum(variances) / len(variances) if variances else None
 
     def _valid_trials(self, items: Sequence[int]) -> int:
@@ -196,6 +225,15 @@ class ScoreColumn:
         return sum(1 for item in items for value in self._kept[item * trials : (item + 1) * trials] if value >= 0.0)
 
 
-def _variance(scores: list[float]) -> float:
+@lru_cache(maxsize=_ROWS_REMEMBERED)
+def _row_variance(row: tuple[float, ...]) -> float | None:
+    """Return the variance of an item's valid trials; None of fewer than two."""
+    scores = [value for value in row if value >= 0.0]
+    if len(scores) < 2:  # noqa: PLR2004  one score has no spread
+        return None
     mean = math.fsum(scores) / len(scores)
     return math.fsum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
+
+
+def _or_nan(score: float | None) -> float:
+    return math.nan if score is None else score

@@ -10,7 +10,7 @@ from evalkit.folders import find_run
 from evalkit.registry import nearest
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
-from evalkit.stored_items import MetricItems, read_items
+from evalkit.stored_items import MetricItems, SampleNames, read_items
 
 __all__ = ["NamedRun", "choose_sides", "find_named", "open_runs"]
 
@@ -53,10 +53,11 @@ def find_named(reference: str, reports: Path) -> tuple[RunFolder, str | None]:
 def open_runs(references: Sequence[tuple[RunFolder, str | None]]) -> list[NamedRun]:
     """Read each run once, however often it is named."""
     read: dict[Path, tuple[RunResult, Sequence[MetricItems]]] = {}
+    known: dict[str, SampleNames] = {}
     for folder, _ in references:
         if folder.path not in read:
             run = folder.load()
-            read[folder.path] = run, read_items(folder, run)
+            read[folder.path] = run, read_items(folder, run, known=known)
     return [NamedRun(folder, *read[folder.path], label) for folder, label in references]
 
 

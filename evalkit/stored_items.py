@@ -3,21 +3,22 @@
 import json
 import math
 from array import array
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalkit.config.schema import ModelSpec, OnErrorSpec
 from evalkit.digest import digest_json
 from evalkit.errors import StoreError
+from evalkit.journal_columns import StoredColumns
 from evalkit.journal_reader import JournalReader
 from evalkit.plan import sample_part
 from evalkit.records import Json, PredictionOutcome, ScoreOutcome
 from evalkit.results import CellResult, RunResult
-from evalkit.score_columns import ScoreColumn, ScoreRules, Scoring, rule_of
+from evalkit.score_columns import ScoreColumn, ScoreRules, Scoring, put_at, rule_of
 from evalkit.stats.pairing import ItemScores
 from evalkit.store import RunFolder
 
-__all__ = ["MetricItems", "measure_of", "read_items"]
+__all__ = ["MetricItems", "SampleNames", "measure_of", "read_items", "reasoning_of", "reducer_of"]
 
 _PREDICTIONS = tuple(PredictionOutcome)
 _PREDICTION_CODES = {outcome: code for code, outcome in enumerate(_PREDICTIONS)}
@@ -103,8 +104,16 @@ class MetricItems:
         return _PREDICTIONS[self.predictions[item * self.repeats + trial]]
 
 
-def read_items(folder: RunFolder, run: RunResult | None = None) -> tuple[MetricItems, ...]:
+SampleNames = tuple[tuple[str, ...], tuple[str, ...]]
+"""The ids and the content digests of a dataset's samples, in its order."""
+
+
+def read_items(
+    folder: RunFolder, run: RunResult | None = None, *, known: dict[str, SampleNames] | None = None
+) -> tuple[MetricItems, ...]:
     """Return every metric of a stored run, in its order; `run` is what the folder holds, where it is at hand.
+
+    `known` remembers samples by their dataset's digest: runs of one dataset read with the same `known` share them.
 
     Raises:
         StoreError: the run has no results yet, or its journal cannot be read.
@@ -113,13 +122,14 @@ def read_items(folder: RunFolder, run: RunResult | None = None) -> tuple[MetricI
     if not run.cells:
         raise StoreError(f"{folder.path}: no results there yet; finish it with `evalkit run CONFIG --resume`")
     described = {cell["key"]: cell for cell in run.plan["cells"]}
+    known = {} if known is None else known
     with folder.reader() as reader:
         datasets: dict[str, _Items] = {}
         found: list[MetricItems] = []
         for cell in run.cells:
             name = described[cell.key]["dataset"]
             if name not in datasets:
-                datasets[name] = _read_samples(reader, name, run.plan.get("shard"))
+                datasets[name] = _read_samples(reader, run, name, known)
             found += _read_cell(reader, run, cell, described[cell.key], datasets[name])
     return tuple(found)
 
@@ -135,17 +145,36 @@ class _Items:
     places: dict[int, int] | None
 
 
-def _read_samples(reader: JournalReader, dataset: str, shard: Sequence[int] | None) -> _Items:
-    rows = reader.sample_columns(dataset)
+def _read_samples(reader: JournalReader, run: RunResult, dataset: str, known: dict[str, SampleNames]) -> _Items:
+    ids, digests = _read_names(reader, run, dataset, known)
+    groupings: Iterable[tuple[int, str]] = reader.sample_groupings(dataset)
     places = None
-    if shard is not None:
+    if (shard := run.plan.get("shard")) is not None:
         part, count = shard
-        asked = [position for position, row in enumerate(rows) if sample_part(row[0], count) == part - 1]
+        asked = [position for position, name in enumerate(ids) if sample_part(name, count) == part - 1]
         places = {position: place for place, position in enumerate(asked)}
-        rows = [rows[position] for position in asked]
+        ids, digests = (tuple([names[position] for position in asked]) for names in (ids, digests))
+        groupings = [(places[position], grouping) for position, grouping in groupings if position in places]
+    clusters, slices = _group(groupings, len(ids))
+    return _Items(ids, digests, clusters, slices, places)
+
+
+def _read_names(reader: JournalReader, run: RunResult, dataset: str, known: dict[str, SampleNames]) -> SampleNames:
+    digest: str | None = run.datasets.get(dataset, {}).get("digest")
+    if digest is None:
+        return reader.sample_names(dataset)
+    if digest not in known:
+        known[digest] = reader.sample_names(dataset)
+    return known[digest]
+
+
+def _group(
+    groupings: Iterable[tuple[int, str]], size: int
+) -> tuple[list[Hashable] | None, dict[str, dict[str, "array[int]"]]]:
+    """Return each place's group, None where no sample has any, and the places of each slice, sorted."""
     groups: dict[int, Hashable] = {}
     slices: dict[str, dict[str, array[int]]] = {}
-    for place, grouping in [(place, row[2]) for place, row in enumerate(rows) if row[2] is not None]:
+    for place, grouping in groupings:
         group: str | None
         values: dict[str, str] | None
         group, values = json.loads(grouping)
@@ -153,31 +182,21 @@ def _read_samples(reader: JournalReader, dataset: str, shard: Sequence[int] | No
             groups[place] = group
         for key, value in (values or {}).items():
             slices.setdefault(key, {}).setdefault(value, array("q")).append(place)
-    return _Items(
-        ids=tuple([row[0] for row in rows]),
-        digests=tuple([row[1] for row in rows]),
-        clusters=[groups.get(place, place) for place in range(len(rows))] if groups else None,
-        slices={key: dict(sorted(slices[key].items())) for key in sorted(slices)},
-        places=places,
-    )
+    clusters = [groups.get(place, place) for place in range(size)] if groups else None
+    return clusters, {key: dict(sorted(slices[key].items())) for key in sorted(slices)}
 
 
 def _read_cell(
     reader: JournalReader, run: RunResult, cell: CellResult, plan: Mapping[str, Json], items: _Items
 ) -> list[MetricItems]:
     repeats: int = plan["trials"]
-    stored = reader.result_columns(cell.key, tuple(plan["scorers"]), trials=repeats)
-    rows = stored.rows if items.places is None else _places(stored.rows, repeats, items.places)
-    predictions = b""
-    rules = ScoreRules(repeats, _reducer(plan["reduce"]), OnErrorSpec.model_validate(plan["on_error"]))
+    rules = ScoreRules(repeats, reducer_of(plan["reduce"]), OnErrorSpec.model_validate(plan["on_error"]))
+    scorers: dict[str, Json] = {name: run.plan["scorers"][name] for name in plan["scorers"]}
+    columns = {name: ScoreColumn(about["kind"], rules, len(items.ids)) for name, about in scorers.items()}
+    predictions = _fill(columns, reader.result_columns(cell.key, tuple(columns), trials=repeats), repeats, items)
     found: list[MetricItems] = []
-    for scorer in plan["scorers"]:
-        about = run.plan["scorers"][scorer]
-        column = ScoreColumn(about["kind"], rules, len(items.ids))
-        texts = stored.scorings[scorer]
-        meaning = {text: _scoring(text) for text in set(texts)}
-        column.put_all(rows, texts, meaning)
-        predictions = predictions or _predictions(rows, texts, meaning, len(items.ids) * repeats)
+    for scorer, column in columns.items():
+        about = scorers[scorer]
         reduced = column.reduce()
         found.append(
             MetricItems(
@@ -201,7 +220,7 @@ def _read_cell(
                 within=column.within_variance(),
                 slices=items.slices,
                 measure=measure_of(
-                    about, cell.measure, reasoning=_reasoning(run, cell.model), on_error=plan["on_error"]
+                    about, cell.measure, reasoning=reasoning_of(run, cell.model), on_error=plan["on_error"]
                 ),
                 treatment=cell.treatment,
             )
@@ -209,16 +228,23 @@ def _read_cell(
     return found
 
 
+def _fill(columns: Mapping[str, ScoreColumn], stretches: Iterable[StoredColumns], repeats: int, items: _Items) -> bytes:
+    """Put what is stored into the columns, and return how each prediction ended."""
+    endings = bytearray([_PREDICTION_CODES[PredictionOutcome.NOT_RUN]]) * (len(items.ids) * repeats)
+    for stored in stretches:
+        rows = stored.rows if items.places is None else _places(stored.rows, repeats, items.places)
+        texts: Sequence[str] = ()
+        meaning: dict[str, Scoring] = {}
+        for scorer, texts in stored.scorings.items():
+            meaning = {text: _scoring(text) for text in set(texts)}
+            columns[scorer].put_all(rows, texts, meaning)
+        codes = {text: _PREDICTION_CODES[prediction] for text, (prediction, _, _) in meaning.items()}
+        put_at(endings, rows, bytearray(map(codes.__getitem__, texts)))
+    return bytes(endings)
+
+
 def _places(rows: Sequence[int], repeats: int, places: Mapping[int, int]) -> list[int]:
     return [places[row // repeats] * repeats + row % repeats for row in rows]
-
-
-def _predictions(rows: Sequence[int], texts: Sequence[str], meaning: Mapping[str, Scoring], size: int) -> bytes:
-    codes = {text: _PREDICTION_CODES[prediction] for text, (prediction, _, _) in meaning.items()}
-    found = bytearray([_PREDICTION_CODES[PredictionOutcome.NOT_RUN]]) * size
-    for row, text in zip(rows, texts, strict=True):
-        found[row] = codes[text]
-    return bytes(found)
 
 
 def _scoring(text: str) -> Scoring:
@@ -228,7 +254,8 @@ def _scoring(text: str) -> Scoring:
     return PredictionOutcome(prediction), ScoreOutcome(prediction if outcome is None else outcome), value
 
 
-def _reducer(name: str) -> str | dict[str, int]:
+def reducer_of(name: str) -> str | dict[str, int]:
+    """Return the `reduce` of an evaluation as its plan names it: `mean`, or `pass_at:3`."""
     reducer, colon, k = name.partition(":")
     return {reducer: int(k)} if colon else reducer
 
@@ -252,6 +279,7 @@ def measure_of(
     return {"digest": digest_json(parts), **parts}
 
 
-def _reasoning(run: RunResult, label: str) -> Json:
+def reasoning_of(run: RunResult, label: str) -> Json:
+    """Return how the answers of a run's model are stripped of their reasoning, as its measure has it."""
     spec = next((model for model in run.config.get("models", ()) if model.get("label") == label), None)
     return None if spec is None else ModelSpec.model_validate(spec).reasoning.model_dump(mode="json")

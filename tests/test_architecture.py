@@ -30,11 +30,11 @@ FLOORS = {
     "2 seams, and parts that touch one thing": """
         protocols registry prompt templates few_shot choices extract dressing json_compare
         prompt_content image_shelf image_values image_store
-        expressions fields rowfiles journal journal_schema journal_reader store folders
+        expressions fields rowfiles journal journal_schema journal_columns journal_reader store folders
         tokens spending
         bound_model judge_prompt judge_reading judge_reply judge_tally anchor_rows
         cache cache_schema cache_contents cache_difference
-        aggregate call_columns score_columns leaderboard
+        aggregate call_columns score_columns leaderboard macro_scores board_plan
         triage chat_* local_* hub recorded_answers scorer_process scorer_worker model_pages
         alert_texts alert_post alert_mail
     """,
@@ -43,18 +43,18 @@ FLOORS = {
         sources/* providers/* scorers/* alerts/*
         provider_plugins opening
         dataset scoring selftest check plan throttle retry budget prices lease lease_book lease_names journaled merge
-        cache_explain reference_rows
+        cache_explain reference_rows sample_sets
         stored_items comparison compare compare_slices measures sides side_choice rescore
         gate gate_* baseline baseline_*
         forecast* calibration
         judge_results judge_check judge_forecast judges anchors
         history history_* night_lock night_* flip_ledger flip_rule quarantine quarantine_* drift_* serving trend trend_* catalog_*
-        alerting alert_channels schedules schedule_*
+        alerting alert_channels schedules
         catalog preflight offerings doctor doctor_calls doctor_findings doctor_here doctor_load
     """,
     "4 what is made of stored runs": "weave_io/* report/*",
     "5 the conductor and its hands": """
-        engine lanes stacks run_start finish judging garbage publishing pages samples_table runner rescoring
+        engine lanes stacks run_start finish judging garbage publishing published pages samples_table runner rescoring
         live_answer playground tracing
         nightly nightly_* rejudging
     """,

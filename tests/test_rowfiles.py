@@ -37,7 +37,7 @@ def parquet(table) -> bytes:
         ("R.JSONL", JSONL, ["R.JSONL:1", "R.JSONL:2"]),
         ("r.jsonl", "\ufeff" + JSONL, ["r.jsonl:1", "r.jsonl:2"]),
         ("r.jsonl", JSONL.replace("\n", "\r\n\r\n").rstrip(), ["r.jsonl:1", "r.jsonl:3"]),
-        ("r.jsonl.gz", gzip.compress(JSONL.encode()), ["r.jsonl.gz:1", "r.jsonl.gz:2"]),
+        ("r.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0), ["r.jsonl.gz:1", "r.jsonl.gz:2"]),
         ("r.json", "[" + JSONL.strip().replace("\n", ",") + "]", ["r.json, row 1", "r.json, row 2"]),
         (
             "r.json",
@@ -47,7 +47,7 @@ def parquet(table) -> bytes:
         ("r.json", JSONL, ["r.json:1", "r.json:2"]),
         ("r.csv", "id,n\na,1\nb,2\n", ["r.csv:2", "r.csv:3"]),
         ("r.csv", "\ufeffid,n\r\na,1\r\n\r\nb,2", ["r.csv:2", "r.csv:4"]),
-        ("r.csv.gz", gzip.compress(b"id,n\na,1\nb,2\n"), ["r.csv.gz:2", "r.csv.gz:3"]),
+        ("r.csv.gz", gzip.compress(b"id,n\na,1\nb,2\n", mtime=0), ["r.csv.gz:2", "r.csv.gz:3"]),
         ("r.tsv", "id\tn\na\t1\nb\t2\n", ["r.tsv:2", "r.tsv:3"]),
     ],
     ids=[
@@ -108,7 +108,7 @@ def test_parquet_gives_json_values(tmp_path):
         ("r.jsonl.gz", b"plain", "r.jsonl.gz: the gzip data is broken after line 0: Not a gzipped file (b'pl')"),
         (
             "r.jsonl.gz",
-            gzip.compress(JSONL.encode())[:-8],
+            gzip.compress(JSONL.encode(), mtime=0)[:-8],
             (
                 "r.jsonl.gz: the gzip data is broken after line 2: "
                 "Compressed file ended before the end-of-stream marker was reached"

@@ -1,12 +1,16 @@
 """What each missing score counts as, and trials to items."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.config.schema import OnErrorSpec
 from evalkit.records import Prediction, PredictionOutcome, Score, ScoreOutcome
-from evalkit.score_columns import ScoreColumn, ScoreRules
+from evalkit.score_columns import ScoreColumn, ScoreRules, Scoring, put_at
+from evalkit.stats.reducers import make_reducer
 
 EXCLUDED = "excluded"
 
@@ -151,3 +155,52 @@ def test_rerun_noise_needs_a_mean_of_trials(trials: int, reduce: str) -> None:
 
 def test_rerun_noise_of_nothing_scored() -> None:
     assert column(3).rerun_noise(confidence=0.95) is None
+
+
+SCORINGS: dict[str, Scoring] = {
+    "right": (PredictionOutcome.OK, ScoreOutcome.SCORED, 1.0),
+    "wrong": (PredictionOutcome.OK, ScoreOutcome.SCORED, 0.0),
+    "cut": (PredictionOutcome.TRUNCATED, ScoreOutcome.SCORED, 1.0),
+    "refused": (PredictionOutcome.REFUSED, ScoreOutcome.REFUSED, None),
+    "lost": (PredictionOutcome.INFRA_ERROR, ScoreOutcome.INFRA_ERROR, None),
+    "unjudged": (PredictionOutcome.OK, ScoreOutcome.JUDGE_FAILED, None),
+}
+
+
+def same(left: float, right: float) -> bool:
+    return left == right or (math.isnan(left) and math.isnan(right))
+
+
+@given(
+    trials=st.integers(1, 4),
+    names=st.lists(st.sampled_from(sorted(SCORINGS)), min_size=4, max_size=40),
+    reduce=st.sampled_from(["mean", "median", "majority", "any", "all", "pass_at"]),
+    is_whole=st.booleans(),
+    rule=st.sampled_from(["zero", "exclude"]),
+)
+def test_at_once_or_one_by_one(trials: int, names: list[str], reduce: str, is_whole: bool, rule: str) -> None:
+    """Many scores put at once come to what each item's own trials come to, reduced alone."""
+    how = {"pass_at": trials} if reduce == "pass_at" else reduce
+    items = len(names) // trials
+    names = names[: items * trials]
+    rows = range(len(names)) if is_whole else list(reversed(range(len(names))))
+    fast, slow = (column(trials, how, items=items, model=rule, truncated="exclude") for _ in range(2))
+    fast.put_all(rows, names, SCORINGS)
+    for row, name in zip(rows, names, strict=True):
+        prediction, outcome, value = SCORINGS[name]
+        slow.put(row, Prediction(prediction), Score(value, outcome=outcome))
+    assert fast.endings == slow.endings
+    assert all(map(same, fast.rows, slow.rows))
+    reduced, reducer = fast.reduce(), make_reducer(how)
+    for item in range(items):
+        scores = slow.rows[item * trials : (item + 1) * trials]
+        filled = [[fill if math.isnan(each) else each for each in scores] for fill in (0.0, 1.0)]
+        alone = [reducer(each) for each in ([each for each in scores if not math.isnan(each)], *filled)]
+        for got, expected in zip((reduced.values, reduced.worst, reduced.best), alone, strict=True):
+            assert same(got[item], math.nan if expected is None else expected)
+
+
+@pytest.mark.parametrize("rows", [range(2), [0, 1]], ids=["range", "list"])
+def test_as_many_values_as_rows(rows: Sequence[int]) -> None:
+    with pytest.raises(ValueError, match="3 values for 2 rows"):
+        put_at(bytearray(4), rows, bytearray(3))

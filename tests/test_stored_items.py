@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.store import RunFolder
-from evalkit.stored_items import read_items
+from evalkit.stored_items import SampleNames, read_items
 from tests.comparing import store_run
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -104,3 +104,25 @@ def test_a_measure_names_what_it_is_made_of(tmp_path: Path) -> None:
 def test_a_missing_journal_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         read_items(RunFolder(tmp_path))
+
+
+def test_runs_of_one_dataset_share_its_samples(tmp_path: Path) -> None:
+    known: dict[str, SampleNames] = {}
+    one, two = (store_run(tmp_path / name, rows=5) for name in "ab")
+    other = store_run(tmp_path / "c", rows=4)
+    first, second, third = (read_items(folder, known=known)[0] for folder in (one, two, other))
+    assert first.ids is second.ids
+    assert first.digests is second.digests
+    assert third.ids == first.ids[:4]
+    assert len(known) == 2
+
+
+def test_samples_are_shared_and_their_slices_are_not(tmp_path: Path) -> None:
+    known: dict[str, SampleNames] = {}
+    plain = read_items(store_run(tmp_path / "a", rows=6), known=known)[0]
+    sliced = read_items(store_run(tmp_path / "b", rows=6, fields={"group": "doc", "slices": ["half"]}), known=known)[0]
+    assert plain.ids is sliced.ids
+    assert not plain.slices
+    assert plain.clusters is None
+    assert sliced.slices
+    assert sliced.clusters is not None

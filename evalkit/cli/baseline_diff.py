@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import click
 from evalkit.baseline import read_baseline
 from evalkit.baseline_changes import compare_baselines, describe_changes
 from evalkit.baseline_source import find_baseline
+from evalkit.cli.weave_baseline import weave_baselines
+from evalkit.config.schema import WeaveSpec
 from evalkit.errors import ExitCode
 from evalkit.report.terminal import clean_text
 
@@ -23,7 +26,8 @@ __all__ = ["command"]
 def command(baseline: Path, other: str, *, reports: Path, as_json: bool) -> int:
     """Print a line for each metric: its means, and how many samples changed."""
     found = read_baseline(baseline)
-    held_to = find_baseline(other, reports=reports, name=found.name, before=None, base_dir=Path())
+    fetch = weave_baselines(WeaveSpec(), name=found.name, reports=reports, env=os.environ)
+    held_to = find_baseline(other, reports=reports, name=found.name, before=None, base_dir=Path(), fetch=fetch)
     changes = compare_baselines(found.items(), held_to.items)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(change) for change in changes], indent=1, ensure_ascii=False))

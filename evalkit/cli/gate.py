@@ -1,13 +1,17 @@
 """`evalkit gate`: the verdict alone, from stored runs; no model call."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
 
 import click
 
+from evalkit.cli.ci_page import tell_ci
+from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.config.gates import GateSpec
 from evalkit.config.load import load_config
+from evalkit.config.schema import WeaveSpec
 from evalkit.errors import ConfigError, ExitCode, most_pressing
 from evalkit.folders import find_run
 from evalkit.garbage import rare_collections
@@ -22,7 +26,7 @@ __all__ = ["command", "print_gate"]
 
 @click.command("gate", help="Hold a stored run to its gate's rules; asks no model.")
 @click.argument("run")
-@click.option("--baseline", metavar="B", help="A baseline file, a run, or previous; else gate.baseline of the rules.")
+@click.option("--baseline", metavar="B", help="A baseline file, a run, previous, or weave:latest; else gate.baseline.")
 @click.option("--config", type=click.Path(path_type=Path), help="Take the rules from this config, not from the run.")
 @click.option("--profile", help="Partial config of that file to lay over it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of that file.")
@@ -45,11 +49,22 @@ def command(
     stored = folder.load()
     gate, base_dir = _rules(stored, config, profile, overrides)
     with rare_collections():
-        held_to = resolve_baseline(gate, baseline, reports=reports, name=stored.name, before=folder, base_dir=base_dir)
+        weave = WeaveSpec.model_validate(stored.config.get("weave", {}))
+        held_to = resolve_baseline(
+            gate,
+            baseline,
+            reports=reports,
+            name=stored.name,
+            before=folder,
+            base_dir=base_dir,
+            fetch=weave_baselines(weave, name=stored.name, reports=reports, env=os.environ),
+        )
         result = gate_stored_run(folder, stored, gate, held_to)
+    described = describe_gate(result)
     if as_json:
-        click.echo(json.dumps(describe_gate(result), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(described, indent=1, ensure_ascii=False))
     print_gate(result)
+    tell_ci(dataclasses.replace(stored, gate=described, verdict=result.verdict.value), os.environ)
     is_whole = stored.status == "complete"
     if not is_whole:
         click.echo(f"the run is {stored.status}: what is missing may still be asked", err=True)

@@ -15,6 +15,7 @@ from evalkit.alert_channels import BoundChannel, build_channels, tell
 from evalkit.catalog_watch import CatalogWatch, watch_catalog, watched_plan
 from evalkit.cli.progress import watch_progress
 from evalkit.cli.run import conclude, plan_config, resolve_weave
+from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
 from evalkit.errors import ConfigError, EvalkitError, ExitCode
@@ -137,7 +138,8 @@ def _open(plan: Plan, history: History, options: _Options, watched: CatalogWatch
     gate = None
     if plan.config.gate is not None and plan.config.gate.rules:
         before = find_night(options.reports, plan.config.name, options.night)
-        gate = open_gate(plan, options.baseline, reports=options.reports, before=before)
+        fetch = weave_baselines(plan.config.weave, name=plan.config.name, reports=options.reports, env=os.environ)
+        gate = open_gate(plan, options.baseline, reports=options.reports, before=before, fetch=fetch)
     weave, why = resolve_weave(plan.config, os.environ, publish=options.publishes)
     click.echo(f"the night of {options.night}: {plan.calls:,} calls; weave backend {weave.backend} ({why})", err=True)
     return Night(

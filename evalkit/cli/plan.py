@@ -35,7 +35,7 @@ _ASSUMED_SCORE = 0.8
 @click.option("--evaluations", multiple=True, metavar="NAME", help="Only these evaluations (names or globs).")
 @click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
 @click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
-@click.option("--baseline", metavar="B", help="A baseline file, a run, or previous; else gate.baseline.")
+@click.option("--baseline", metavar="B", help="A baseline file, a run, previous, or weave:latest; else gate.baseline.")
 @click.option("--allow", multiple=True, metavar="RULE", help="Let this gate rule notice less than its detect.")
 @click.option(
     "--assume-score",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalkit.cache import cache_path, read_answer
 from evalkit.cache_schema import read_cache
+from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.errors import ConfigError, StoreError
 from evalkit.folders import find_unfinished, run_folders
 from evalkit.forecast import IsKnown
@@ -49,9 +50,12 @@ def read_unfinished(plan: Plan, reports: Path, prices: Prices) -> Unfinished | N
         answered: dict[str, frozenset[int]] = {}
         for cell in plan.cells:
             scorer = cell.evaluation.scorers[0]
-            columns = reader.result_columns(cell.key, (scorer,), trials=cell.evaluation.trials)
-            ended = zip(columns.rows, columns.scorings[scorer], strict=True)
-            answered[cell.key] = frozenset(row for row, text in ended if not text.startswith(_ASK_AGAIN))
+            answered[cell.key] = frozenset(
+                row
+                for stored in reader.result_columns(cell.key, (scorer,), trials=cell.evaluation.trials)
+                for row, text in zip(stored.rows, stored.scorings[scorer], strict=True)
+                if not text.startswith(_ASK_AGAIN)
+            )
         accounts, judge_calls = reader.accounts(), reader.judge_calls()
     spending = total_spending(accounts, prices.of_call)
     spent = Spent(spending.requests, spending.tokens, spending.guessed_cost_usd)
@@ -99,8 +103,10 @@ def read_stored(plan: Plan, reports: Path, baseline: str | None) -> tuple[list[S
     gate, found, why, baseline_id = plan.config.gate, list[StoredItems](), None, None
     if gate is not None:
         try:
+            name = plan.config.name
+            fetch = weave_baselines(plan.config.weave, name=name, reports=reports, env=os.environ)
             held_to = resolve_baseline(
-                gate, baseline, reports=reports, name=plan.config.name, before=None, base_dir=plan.base_dir
+                gate, baseline, reports=reports, name=name, before=None, base_dir=plan.base_dir, fetch=fetch
             )
         except (ConfigError, StoreError) as error:
             if baseline is not None:

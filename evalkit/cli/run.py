@@ -13,6 +13,7 @@ import click
 from evalkit.check import check_bindings, check_scorers
 from evalkit.cli.ci_page import tell_ci
 from evalkit.cli.progress import watch_progress
+from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
@@ -53,7 +54,7 @@ _T = TypeVar("_T")
 )
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--gate", "is_gated", is_flag=True, help="Hold the run to the gate's rules: exit 1 for a proven FAIL.")
-@click.option("--baseline", metavar="B", help="With --gate: a baseline file, a run, or previous; else gate.baseline.")
+@click.option("--baseline", metavar="B", help="With --gate: a baseline file, a run, previous, or weave:latest.")
 @click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
 @click.option(
     "--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one."
@@ -89,7 +90,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
         plan = plan.shard(*_parse_shard(shard))
     check_budget(plan)
     begun = _begun(plan, reports, fresh=fresh, resume=resume)
-    gate = open_gate(plan, baseline, reports=reports, before=begun) if is_gated else None
+    fetch = weave_baselines(plan.config.weave, name=plan.config.name, reports=reports, env=os.environ)
+    gate = open_gate(plan, baseline, reports=reports, before=begun, fetch=fetch) if is_gated else None
     folder = new_run_folder(reports, plan.config.name) if begun is None else begun
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
     if plan.config.description:

@@ -37,7 +37,7 @@ class GateSpec(Spec):
     """The rules a run is held to."""
 
     baseline: str | None = Field(
-        default=None, description="a file of `evalkit baseline set`, a run folder or id, or previous"
+        default=None, description="a file of `evalkit baseline set`, a run folder or id, previous, or weave:latest"
     )
     rules: list[GateRule] = Field(default_factory=list[GateRule], description="what must hold")
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="chance of any false alarm of the gate")

@@ -13,8 +13,6 @@ NOT_YET: Mapping[str, tuple[Json, ...]] = {
     "models.*.role": ("candidate", "judge"),
     "datasets.*.weave": (),
     "scorers.*.weight": (1, 1.0),
-    "leaderboard.columns": (),
-    "leaderboard.groups": (),
     "report.redact": ([],),
 }
 """Path of the key -> the values it takes today, beside null; `*` stands for any name or index."""

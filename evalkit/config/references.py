@@ -23,7 +23,7 @@ def find_dangling_names(tree: MapNode, problems: Problems) -> None:
     names.check_models()
     names.check_evaluations()
     names.check_few_shot()
-    names.check_primary()
+    names.check_leaderboard()
     names.check_gate()
 
 
@@ -38,7 +38,7 @@ class _Names:
         self._labels: list[str] = []
         self._asked: list[str] = []
         self._waits_for_a_label = False
-        self._metrics: list[str] = []
+        self._metrics: dict[str, str] = {}
 
     def check_models(self) -> None:
         """Hold providers against the defined ones, and labels against each other."""
@@ -82,9 +82,19 @@ class _Names:
         for path in prompts:
             self._must_be_in((*path, "few_shot", "dataset"), "dataset", self._datasets)
 
-    def check_primary(self) -> None:
-        """Hold the metric that sorts the board against the metrics there are."""
-        self._must_be_in(("leaderboard", "primary"), "metric", self._metrics)
+    def check_leaderboard(self) -> None:
+        """Hold the metrics and groups of the board against those there are, and groups against themselves."""
+        groups = self._defined("leaderboard", "groups")
+        shown = [*self._metrics, *groups]
+        self._must_be_in(("leaderboard", "primary"), "metric or group" if groups else "metric", shown)
+        self._check_list(("leaderboard", "columns"), shown, "names no metric; leave the key out for all of them")
+        for path, _ in below(self._tree, "leaderboard", "groups"):
+            if path[-1] in self._metrics:
+                self._problems.at_key(self._tree, path, "a metric is called that already; give the group another name")
+            elif not str(path[-1]).strip():
+                self._problems.at_key(self._tree, path, "a group needs a name")
+            self._check_list(path, self._metrics, "averages nothing; name its metrics, as evaluation.scorer")
+            self._check_direction(path)
 
     def check_gate(self) -> None:
         """Hold the metrics and models of the gate's rules against those there are."""
@@ -101,7 +111,32 @@ class _Names:
             self._must_be_in(each, "scorer", self._scorers)
             if texts[index] in texts[:index]:
                 self._problems.at(self._tree, each, "is listed twice")
-        self._metrics += [f"{name}.{scorer}" for scorer in (texts or self._scorers)]
+        self._metrics |= {f"{name}.{scorer}": scorer for scorer in (filter(None, texts) if texts else self._scorers)}
+
+    def _check_list(self, path: KeyPath, known: Collection[str], empty: str) -> None:
+        """Hold a list of metrics against those there are; it names something, and nothing twice."""
+        node, listed = find(self._tree, path), list(below(self._tree, *path))
+        if isinstance(node, ListNode) and not listed:
+            self._problems.at(self._tree, path, empty)
+        texts = [text_at(self._tree, *each) for each, _ in listed]
+        for index, (each, _) in enumerate(listed):
+            self._must_be_in(each, "metric", known)
+            if texts[index] is not None and texts[index] in texts[:index]:
+                self._problems.at(self._tree, each, "is listed twice")
+
+    def _check_direction(self, path: KeyPath) -> None:
+        """Refuse an average of metrics of which some are better when higher, others when lower."""
+        directions: dict[bool, str] = {}
+        for each, _ in below(self._tree, *path):
+            metric = text_at(self._tree, *each)
+            if metric is None or metric not in self._metrics:
+                continue
+            written = find(self._tree, ("scorers", self._metrics[metric], "higher_is_better"))
+            is_higher = not (isinstance(written, Scalar) and written.value is False)
+            if directions.setdefault(is_higher, metric) == metric and len(directions) > 1:
+                words = ("higher", "lower") if is_higher else ("lower", "higher")
+                better = f"better when {words[0]}, and {directions[not is_higher]!r} when {words[1]}"
+                self._problems.at(self._tree, each, f"{better}: their average says nothing; give each a group")
 
     def _check_default_evaluations(self) -> None:
         for name in self._datasets:
@@ -112,7 +147,7 @@ class _Names:
                     "without evaluations, this name becomes an evaluation's: it must be lower-case letters, digits, "
                     "'.', '_' or '-'; rename it or write evaluations",
                 )
-        self._metrics += [f"{name}.{scorer}" for name in self._datasets for scorer in self._scorers]
+        self._metrics |= {f"{name}.{scorer}": scorer for name in self._datasets for scorer in self._scorers}
 
     def _must_match_a_model(self, path: KeyPath) -> None:
         wanted = text_at(self._tree, *path)
@@ -131,8 +166,8 @@ class _Names:
     def _refuse(self, path: KeyPath, message: str) -> None:
         self._problems.at(self._tree, path, message.replace("{}", describe(find(self._tree, path)), 1))
 
-    def _defined(self, section: str) -> list[str]:
-        return [str(path[-1]) for path, _ in below(self._tree, section)]
+    def _defined(self, *section: str) -> list[str]:
+        return [str(path[-1]) for path, _ in below(self._tree, *section)]
 
 
 def _is_slug(name: str) -> bool:

@@ -116,13 +116,14 @@ class ReasoningSpec(Spec):
 
 
 class ModelSpec(Spec):
-    """One model under test."""
+    """One model under test, or a judge."""
 
     id: str = Field(min_length=1, description="the id the provider knows")
     provider: str = Field(default="wandb", description="a key of providers, or a built-in one")
     label: str = Field(default="", description="unique name on the leaderboard; the id when left out")
     role: Literal["candidate", "judge", "reference"] = Field(
-        default="candidate", description="what the model is here for"
+        default="candidate",
+        description="what the model is here for; a judge is asked by scorers that name its label, never about samples",
     )
     system: str | None = Field(default=None, description="system prompt of this model")
     params: dict[str, Json] = Field(
@@ -175,9 +176,13 @@ class LeaderboardSpec(Spec):
 
     name: str | None = Field(default=None, description="the config's name when left out")
     description: str | None = Field(default=None, description="the config's when left out")
-    primary: str | None = Field(default=None, description="evaluation.scorer that sorts the board")
-    columns: list[str] | None = Field(default=None, description="metrics to show")
-    groups: dict[str, list[str]] | None = Field(default=None, description="name -> metrics averaged under it")
+    primary: str | None = Field(default=None, description="evaluation.scorer, or a group, that sorts the board")
+    columns: list[str] | None = Field(
+        default=None, description="metrics and groups to show, in order; all when left out"
+    )
+    groups: dict[str, list[str]] | None = Field(
+        default=None, description="name -> metrics whose macro average it is; each weighs the same"
+    )
 
 
 class ReportSpec(Spec):

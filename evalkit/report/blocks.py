@@ -98,13 +98,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class IntervalCell:
-    """A level drawn on its column's axis: estimate, interval, and the span that unscored samples leave open."""
+    """A level drawn on its column's axis: estimate, interval, and the span that unscored samples leave open.
+
+    A rule's has a `limit` and the side of it that `fails`, a change the place of `zero`; `axis` is its own, if any.
+    """
 
     value: float | None
     lower: float | None = None
     upper: float | None = None
     worst: float | None = None
     best: float | None = None
+    limit: float | None = None
+    fails: Literal["", "above", "below"] = ""
+    zero: float | None = None
+    axis: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ class Column:
     """
 
     title: str
-    holds: Literal["text", "number", "drawing", "rank"] = "text"
+    holds: Literal["text", "number", "drawing", "rank", "verdict"] = "text"
     axis: tuple[float, float] | None = None
     outcome: str | None = None
     unit: str = "%"
@@ -132,23 +139,27 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; `band` counts from 1, the best band, and `is_last_of_band` ends it. A `group` row spans the table."""
+    """One row; `band` counts from 1, the best band, and `is_last_of_band` ends it. A `group` row spans the table.
+
+    `tone` is the verdict that colours a rule's row.
+    """
 
     cells: tuple[Cell | IntervalCell | StripCell, ...]
     band: int | None = None
     is_last_of_band: bool = False
     is_group: bool = False
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `head` is the column that names its rows. A leaderboard turns to cards on a phone."""
+    """A table; `head` is the column that names its rows. A leaderboard and a gate turn to cards on a phone."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     head: int = 0
-    style: Literal["plain", "leaderboard", "outcomes"] = "plain"
+    style: Literal["plain", "leaderboard", "outcomes", "gate"] = "plain"
     is_caption_shown: bool = False
 
 

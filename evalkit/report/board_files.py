@@ -3,12 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from evalkit.board_plan import read_board
 from evalkit.records import Json
 from evalkit.report.blocks import Section, Table
 from evalkit.report.claims import claim_best, claim_tie
 from evalkit.report.markdown import markdown_sentence, markdown_table
+from evalkit.report.scores import read_scores, reference_scores
 from evalkit.report.standings import Standing, count_failed, read_standings
 from evalkit.results import MetricResult, RunResult
 
@@ -20,18 +22,22 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def board_rows(run: RunResult) -> list[dict[str, Json]]:
     """Return a row for each model, best first, then one for each reference; every row has the same keys.
 
-    Numbers are whole: rates in [0, 1], USD, seconds; None where nothing is known. A metric beside the primary one has
-    its mean, ends of its interval and n under its own name.
+    Numbers are whole: rates in [0, 1], USD, seconds; None where nothing is known. Every metric and group that the board
+    shows has its mean, ends of its interval and n under its own name, the one that ranks first.
     """
-    metrics = list(dict.fromkeys(f"{cell.evaluation}.{name}" for cell in run.cells for name in cell.metrics))
-    metrics.sort(key=lambda name: name != run.primary)
-    rows = [{**_place(standing), **_figures(run, standing.model, metrics)} for standing in read_standings(run)]
+    scores, references = read_scores(run), reference_scores(run)
+    shown = list(dict.fromkeys(filter(None, (run.primary, *scores.board.columns))))
+    rows = [
+        {**_place(standing), **{key: value for name in shown for key, value in _figure(name, own.get(name)).items()}}
+        for standing in read_standings(run)
+        for own in (scores.by_model[standing.model],)
+    ]
     empty = dict.fromkeys(rows[0]) if rows else {}
-    for name in dict.fromkeys(each["reference"] for each in run.references):
-        row = {**empty, "kind": "reference", "model": name}
-        for each in run.references:
-            if each["reference"] == name and each["metric"] in metrics:
-                row |= {each["metric"]: each["mean"], f"{each['metric']} n": each["n"]}
+    for reference, means in references.items():
+        row = {**empty, "kind": "reference", "model": reference}
+        for name in shown:
+            if name in means:
+                row |= {name: means[name][0], f"{name} n": means[name][1]}
         rows.append(row)
     return rows
 
@@ -51,6 +57,7 @@ def render_board_json(run: RunResult) -> str:
     content = {
         "run_id": run.run_id,
         "primary": run.primary,
+        "groups": read_board(run).groups,
         "claim": claim_best(run),
         "rows": board_rows(run),
         "tie": run.tie,
@@ -63,8 +70,10 @@ def render_board_markdown(run: RunResult, sections: Sequence[Section]) -> str:
     """Return the tables of the report's leaderboard, every row of them, under their claim."""
     blocks = next((section.blocks for section in sections if section.id == "leaderboard"), ())
     tie = claim_tie(run)
-    lines = [f"### {markdown_sentence(run.name)}", "", f"**{markdown_sentence(claim_best(run))}**"]
-    lines += [f" {markdown_sentence(tie[1])}"] if tie is not None and not claim_best(run).startswith(tie[0]) else []
+    claim = f"**{markdown_sentence(claim_best(run))}**"
+    if tie is not None:
+        claim = f"**{markdown_sentence(tie[0])}** {markdown_sentence(tie[1])}"
+    lines = [f"### {markdown_sentence(run.name)}", "", claim]
     for block in blocks:
         if isinstance(block, Table):
             lines += ["", *markdown_table(block, block.rows)]
@@ -72,8 +81,7 @@ def render_board_markdown(run: RunResult, sections: Sequence[Section]) -> str:
 
 
 def _place(standing: Standing) -> dict[str, Json]:
-    spending, metric, cell = standing.spending, standing.metric, standing.cell
-    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+    spending, metric, latency = standing.spending, standing.metric, standing.latency_s
     own, other = (None, None) if metric is None else count_failed(metric.outcomes)
     low, high = standing.rank or (None, None)
     return {
@@ -91,17 +99,8 @@ def _place(standing: Standing) -> dict[str, Json]:
         "output_tokens": spending.output_tokens,
         "cost_usd": spending.cost_usd,
         "cost_per_sample_usd": spending.cost_per_sample,
+        "rerun_noise": None if metric is None else metric.rerun_noise,
     }
-
-
-def _figures(run: RunResult, model: str, metrics: Sequence[str]) -> dict[str, Json]:
-    own = {
-        f"{cell.evaluation}.{name}": metric
-        for cell in run.cells
-        if cell.model == model
-        for name, metric in cell.metrics.items()
-    }
-    return {key: value for name in metrics for key, value in _figure(name, own.get(name)).items()}
 
 
 def _figure(name: str, metric: MetricResult | None) -> dict[str, Json]:

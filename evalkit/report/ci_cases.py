@@ -6,7 +6,7 @@ from typing import Literal
 
 from evalkit.records import Json
 from evalkit.report.numbers import format_count, plural
-from evalkit.report.standings import count_failed, lead_outcomes
+from evalkit.report.standings import count_failed, lead_outcomes, primary_metrics
 from evalkit.results import CellResult, RunResult
 from evalkit.stats.verdicts import Verdict
 
@@ -17,13 +17,17 @@ Outcome = Literal["passed", "failure", "error", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of a CI page: what it is about, how it ended, and why in one line; `seconds` where time was taken."""
+    """One line of a CI page: what it is about, how it ended, and why in one line; `seconds` where time was taken.
+
+    `found` is the line without what it is about. No two cases of a group have one name: pages tell cases apart by it.
+    """
 
     group: str
     name: str
     outcome: Outcome
     message: str
     seconds: float | None = None
+    found: str = ""
 
 
 def weigh_check(check: Mapping[str, Json], *, on_inconclusive: str) -> Outcome:
@@ -47,10 +51,28 @@ def gate_cases(run: RunResult) -> Iterator[Case]:
     gate: Mapping[str, Json] = run.gate or {}
     checks: list[Mapping[str, Json]] = gate.get("checks", [])
     has_many = len({check["model"] for check in checks}) > 1
-    for check in checks:
-        about = (check["name"], check["model"] if has_many else "", check["slice"] or "")
+    subjects = [_subject(check, has_many=has_many) for check in checks]
+    taken: set[str] = set()
+    for subject, check in zip(subjects, checks, strict=True):
+        name = f"{subject}, {_claim(check)}" if subjects.count(subject) > 1 else subject
+        while name in taken:
+            name += " (again)"
+        taken.add(name)
         outcome = weigh_check(check, on_inconclusive=gate["on_inconclusive"])
-        yield Case("gate", ", ".join(part for part in about if part), outcome, check["line"])
+        line = str(check["line"])
+        yield Case("gate", name, outcome, line, found=line.partition(f"{subject}: ")[2] or line)
+
+
+def _subject(check: Mapping[str, Json], *, has_many: bool) -> str:
+    """Return what a check is about, as its line says it."""
+    about = (check["name"], check["model"] if has_many else "", check["slice"] or "")
+    return ", ".join(part for part in about if part)
+
+
+def _claim(check: Mapping[str, Json]) -> str:
+    if check["claim"] == "max_drop":
+        return f"margin {check['margin']:g}"
+    return f"at {'least' if check['claim'] == 'min' else 'most'} {check['threshold']:g}"
 
 
 def run_cases(run: RunResult) -> Iterator[Case]:
@@ -70,7 +92,7 @@ def run_cases(run: RunResult) -> Iterator[Case]:
 
 
 def _weigh_cell(run: RunResult, cell: CellResult) -> tuple[Outcome, str]:
-    outcomes = lead_outcomes(cell, run.primary)
+    outcomes = lead_outcomes(cell, primary_metrics(run))
     calls, failed = sum(outcomes.values()), sum(count_failed(outcomes))
     if failed == calls:
         return "error", f"none of {plural(calls, 'prediction')} was scored"

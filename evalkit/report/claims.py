@@ -1,10 +1,10 @@
 """What a leaderboard may say in words: one claim a sentence, and never more than its tests support."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from evalkit.model_names import is_same_model
-from evalkit.records import Json, PredictionOutcome
+from evalkit.records import PredictionOutcome
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import (
     decimals,
@@ -17,7 +17,8 @@ from evalkit.report.numbers import (
     half_width,
     plural,
 )
-from evalkit.report.standings import Standing, read_standings, read_state
+from evalkit.report.scores import reference_scores
+from evalkit.report.standings import Standing, primary_metrics, read_standings, read_state
 from evalkit.results import RunResult
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "claim_cached",
     "claim_cheapest",
     "claim_detail",
+    "claim_noise",
     "claim_part",
+    "claim_ranking",
     "claim_references",
     "claim_served",
     "claim_tie",
@@ -33,10 +36,12 @@ __all__ = [
 ]
 
 _NAMED = 4
+_AVERAGED = 8
 
 
 def list_names(names: Sequence[str], most: int = _NAMED) -> str:
-    """Return models' names as a sentence lists them; beyond `most`, how many more there are."""
+    """Return models' names as a sentence lists them; beyond `most` and one, how many more there are."""
+    most = len(names) if len(names) == most + 1 else most
     shown, more = [shorten_label(name) for name in names[:most]], len(names) - most
     if more > 0:
         shown.append(f"{format_count(more)} more")
@@ -47,7 +52,7 @@ def claim_best(run: RunResult) -> str:
     """Return the leaderboard's one claim, fit for a headline."""
     state, standings = read_state(run), read_standings(run)
     if state == "empty":
-        return f"No sample of {run.primary} was scored." if _is_scored(run) else "No sample was scored."
+        return _claim_nothing(run)
     if state == "one_model":
         return f"{_name(standings[0])} scores {_score(standings[0])} on {run.primary}."
     if state == "unpaired":
@@ -58,6 +63,12 @@ def claim_best(run: RunResult) -> str:
     if len(best) == 1:
         return f"{shorten_label(best[0])} leads, but not ahead of every other model."
     return f"{list_names(best, 3)} are not distinguishable from the best."
+
+
+def _claim_nothing(run: RunResult) -> str:
+    if _is_partly_scored(run):
+        return f"No model has a score on every metric of {run.primary}."
+    return f"No sample of {run.primary} was scored." if _is_scored(run) else "No sample was scored."
 
 
 def claim_detail(run: RunResult) -> str:
@@ -173,16 +184,31 @@ def claim_cheapest(run: RunResult) -> tuple[str, ...]:
 
 def claim_references(run: RunResult) -> tuple[str, ...]:
     """Return a sentence with what answers that no model gave score on the primary metric."""
-    found = [each for each in run.references if each["metric"] == run.primary]
+    found = {name: means[run.primary] for name, means in reference_scores(run).items() if run.primary in means}
     if not found:
         return ()
-    scores = ", ".join(f"{each['reference']} {format_percent(each['mean'], 1)}" for each in found)
-    return (f"For scale, without any model: {scores}{claim_part(found)}.",)
+    scores = ", ".join(f"{name} {format_percent(mean, 1)}" for name, (mean, _, _) in found.items())
+    return (f"For scale, without any model: {scores}{claim_part([(n, of) for _, n, of in found.values()])}.",)
 
 
-def claim_part(references: Sequence[Mapping[str, Json]]) -> str:
+def claim_ranking(run: RunResult) -> str:
+    """Return what the board is ranked on: a metric, or the metrics that an average is made of."""
+    members = primary_metrics(run)
+    if members == (run.primary,):
+        return f"Ranked on {run.primary}, the primary metric."
+    return f"Ranked on {run.primary}, the macro average of {list_names(members, _AVERAGED)}; each weighs the same."
+
+
+def claim_noise(run: RunResult) -> tuple[str, ...]:
+    """Return how far a re-run of the same models may move their scores on the primary metric, where trials tell it."""
+    noise = [each.metric.rerun_noise for each in read_standings(run) if each.metric is not None]
+    known = [value for value in noise if value is not None]
+    return (f"Re-run noise: up to {100 * max(known):.1f} points.",) if known else ()
+
+
+def claim_part(counts: Iterable[tuple[int, int]]) -> str:
     """Return how many samples stand behind reference rows, where they are a part of the dataset; else nothing."""
-    part, whole = max(((each["n"], each["samples"]) for each in references), default=(0, 0))
+    part, whole = max(counts, default=(0, 0))
     return f" (on {format_count(part)} of {format_count(whole)} samples)" if part < whole else ""
 
 
@@ -206,10 +232,14 @@ def _needed(run: RunResult) -> list[str]:
 
 
 def _empty_detail(run: RunResult) -> str:
-    ranked = (run.primary or "").rpartition(".")[0]
-    calls = sum(cell.samples * cell.trials for cell in run.cells if cell.evaluation == ranked)
+    ranking = primary_metrics(run)
+    cells = [cell for cell in run.cells if any(f"{cell.evaluation}.{name}" in ranking for name in cell.metrics)]
+    calls = sum(cell.samples * cell.trials for cell in cells)
+    ranked = list_names(list(dict.fromkeys(cell.evaluation for cell in cells))) if cells else ""
     if not calls:
         return "No evaluation has ended, so there is nothing to rank."
+    if _is_partly_scored(run):
+        return "An average is never made over fewer, so there is nothing to rank; the scores there are stand below."
     ended = "The one call" if calls == 1 else f"All {format_count(calls)} calls"
     return (
         f"{ended} of {ranked} ended without a score, so there is nothing to rank. The outcomes below say "
@@ -219,6 +249,16 @@ def _empty_detail(run: RunResult) -> str:
 
 def _is_scored(run: RunResult) -> bool:
     return any(metric.mean is not None for cell in run.cells for metric in cell.metrics.values())
+
+
+def _is_partly_scored(run: RunResult) -> bool:
+    """Tell whether metrics of the group that ranks have scores."""
+    ranking = primary_metrics(run)
+    return len(ranking) > 1 and any(
+        metric.mean is not None and f"{cell.evaluation}.{name}" in ranking
+        for cell in run.cells
+        for name, metric in cell.metrics.items()
+    )
 
 
 def _name(standing: Standing) -> str:

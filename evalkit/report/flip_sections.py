@@ -140,7 +140,7 @@ def _exchange(ledger: FlipLedger, each: ThenAndNow) -> Exchange:
     became = "right" if record.is_right else "wrong"
     return Exchange(
         title=record.sample_id,
-        change=f"{ledger.metric}: {became} for {nights} running, {outcome_marks(ledger, record)}",
+        change=f"{ledger.metric} of {ledger.model}: {became} for {nights} running, {outcome_marks(ledger, record)}",
         question=each.question or "no input kept",
         target=each.target,
         answers=(_answer(each.then), _answer(each.now)),

@@ -14,7 +14,12 @@ __all__ = ["annotations", "comment_marker", "first_sentence", "render_comment", 
 
 _MOST_ROWS = 20
 _MOST_ANNOTATIONS = 10
-_MARKS = {"failure": "\u2715 FAIL", "error": "! not measured", "skipped": "? undecided", "passed": "\u2713 PASS"}
+_MARKS = {
+    "failure": "\u2715\u00a0FAIL",
+    "error": "!\u00a0not\u00a0measured",
+    "skipped": "?\u00a0undecided",
+    "passed": "\u2713\u00a0PASS",
+}
 _ORDER = tuple(_MARKS)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -79,9 +84,8 @@ def _checks(cases: Sequence[Case]) -> list[str]:
 
 
 def _row(case: Case) -> str:
-    found = case.message.partition(f"{case.name}: ")[2] or case.message
-    mark = "! WARN" if case.message.startswith("WARN ") else _MARKS[case.outcome]
-    return f"| {mark} | {escape_markdown(case.name)} | {markdown_sentence(found)} |"
+    mark = "!\u00a0WARN" if case.message.startswith("WARN ") else _MARKS[case.outcome]
+    return f"| {mark} | {escape_markdown(case.name)} | {markdown_sentence(case.found or case.message)} |"
 
 
 def _boards(sections: Sequence[Section]) -> list[str]:

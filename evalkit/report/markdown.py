@@ -17,6 +17,7 @@ from evalkit.report.blocks import (
     Table,
     Verdict,
 )
+from evalkit.report.claims import claim_noise
 from evalkit.report.escape import mark_controls, shorten
 from evalkit.report.html import GLYPHS
 from evalkit.report.judge_claims import claim_judges
@@ -27,6 +28,8 @@ __all__ = ["escape_markdown", "markdown_sentence", "markdown_table", "render_mar
 _MOST_LINES = 60
 _MOST_ROWS = 10
 _MOST_CHARACTERS = 120
+_FEWEST_CHARACTERS = 40
+_ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
@@ -35,7 +38,8 @@ def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
     found = {section.id: section.blocks for section in sections}
     lines = [*_verdict(found["verdict"]), *_leaderboard(found.get("leaderboard", ()))]
     lines += _outcomes(found.get("outcomes", ()))
-    lines += [line for sentence in claim_judges(run) for line in ("", markdown_sentence(sentence))]
+    said = (*claim_noise(run), *claim_judges(run))
+    lines += [line for sentence in said for line in ("", markdown_sentence(sentence))]
     last = ["", _run_line(run), "", "Every sample: `report.html`, beside this file."]
     return "\n".join([*lines[: _MOST_LINES - len(last)], *last]) + "\n"
 
@@ -51,6 +55,10 @@ def _verdict(blocks: Sequence[Block]) -> list[str]:
         if isinstance(block, Verdict):
             lines += [f"### {GLYPHS[block.kind]} {block.word}", ""]
             lines += [f"**{markdown_sentence(block.headline)}** {markdown_sentence(block.detail)}", ""]
+        if isinstance(block, Table):
+            lines += [*markdown_table(block, block.rows[:_MOST_ROWS]), ""]
+            if len(block.rows) > _MOST_ROWS:
+                lines += [f"and {len(block.rows) - _MOST_ROWS} more rules", ""]
         if isinstance(block, Facts):
             lines += [markdown_sentence(block.sentence), ""]
     return lines
@@ -109,7 +117,10 @@ def _cell(cell: Cell | IntervalCell | StripCell) -> str:
         return ""
     if cell.joined:
         return cell.joined
-    return _text(cell.text) if not cell.second or cell.is_second_code else f"{_text(cell.text)} ({cell.second})"
+    if not cell.second or cell.is_second_code:
+        return _text(cell.text)
+    room = max(_FEWEST_CHARACTERS, _MOST_CHARACTERS - len(cell.second) - len(" ()"))
+    return f"{shorten(_text(cell.text), room)} ({cell.second})"
 
 
 def _text(part: Inline) -> str:
@@ -127,8 +138,9 @@ def _inline(part: Inline) -> str:
 
 
 def markdown_sentence(text: str) -> str:
-    """Return untrusted text, whole, with nothing in it that Markdown or HTML would act on."""
+    """Return untrusted text, whole, with nothing in it that Markdown or HTML would act on, and no link."""
     escaped = _SPECIAL.sub(r"\\\1", mark_controls(text)).replace("&", "&amp;").replace("@", "&#64;")
+    escaped = _ADDRESS.sub(lambda found: f"&#{ord(found[0])};", escaped)
     return " ".join(escaped.split())
 
 

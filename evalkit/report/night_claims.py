@@ -1,6 +1,6 @@
 """What may be said of a night: in one headline, in the sentences under it, and of each metric that moved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from evalkit.night_changes import Against
@@ -30,7 +30,10 @@ def claim_night(result: NightResult) -> Headline:
     moved = worse or list(result.moved)
     if moved:
         return "INCONCLUSIVE", "Moved", _moved_headline(moved, len(result.moved)), detail
-    return ("PASS" if result.checks else "NONE"), "Quiet", "No metric is shown to have moved.", detail
+    quiet = "No metric is shown to have moved"
+    if result.run is not None and result.run.verdict == "inconclusive":
+        return "INCONCLUSIVE", "Undecided", f"{quiet}; the gate could not decide.", detail
+    return ("PASS" if result.checks else "NONE"), "Quiet", f"{quiet}.", detail
 
 
 def claim_metric(metric: MetricNight) -> tuple[str, ...]:
@@ -90,6 +93,16 @@ def list_causes(causes: list[str]) -> str:
 
 def _details(result: NightResult) -> Iterator[str]:
     metrics = result.metrics
+    yield from _compared(metrics)
+    if result.moved and result.failed_checks:
+        yield f"{_capital(plural(len(result.moved), 'metric has', 'metrics have'))} moved."
+    if result.unavailable:
+        yield f"Not served tonight: {', '.join(result.unavailable)}."
+    yield from _judges(result)
+
+
+def _compared(metrics: Sequence[MetricNight]) -> Iterator[str]:
+    """Say what was held against other nights, and what is still being learnt."""
     if not any(metric.against for metric in metrics):
         yield "This is the first night: there is nothing to hold it against yet."
         return
@@ -101,11 +114,6 @@ def _details(result: NightResult) -> Iterator[str]:
         yield f"What a usual night is must still be learnt: that takes {LEARNING_NIGHTS} nights."
     elif learning:
         yield f"For {learning} of them it must still be learnt what a usual night is."
-    if result.moved and result.failed_checks:
-        yield f"{_capital(plural(len(result.moved), 'metric has', 'metrics have'))} moved."
-    if result.unavailable:
-        yield f"Not served tonight: {', '.join(result.unavailable)}."
-    yield from _judges(result)
 
 
 def _judges(result: NightResult) -> Iterator[str]:

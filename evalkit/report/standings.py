@@ -1,9 +1,10 @@
 """A run as its report reads it: each model's place, primary metric, failures and spending, best first."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from evalkit.board_plan import read_board
 from evalkit.records import Json, ScoreOutcome
 from evalkit.results import CellResult, MetricResult, RunResult
 
@@ -14,6 +15,8 @@ __all__ = [
     "State",
     "count_failed",
     "lead_outcomes",
+    "primary_metrics",
+    "read_average",
     "read_standings",
     "read_state",
 ]
@@ -51,15 +54,22 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A row of the leaderboard with the cell and metric that rank it; both None where the model has no such cell."""
+    """A row of the leaderboard with the metric that ranks it, None where the model has no such cell.
+
+    Ranked on a group, `metric` is the macro average; its mean is None where one of `missing` has none. `samples` are
+    those of the metric's cells, `latency_s` is that of the slowest of them, `evaluation` the one there is.
+    """
 
     model: str
     model_id: str
     rank: tuple[int, int] | None
     band: int | None
-    cell: CellResult | None
     metric: MetricResult | None
     spending: Spending
+    samples: int = 0
+    latency_s: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    missing: tuple[str, ...] = ()
+    evaluation: str | None = None
 
     @property
     def is_scored(self) -> bool:
@@ -69,21 +79,50 @@ class Standing:
 
 def read_standings(run: RunResult) -> tuple[Standing, ...]:
     """Return the models of a run in leaderboard order."""
-    evaluation, _, scorer = (run.primary or "").rpartition(".")
-    found = {(cell.evaluation, cell.model): cell for cell in run.cells}
-    return tuple(_standing(run, row, found.get((evaluation, row["model"])), scorer) for row in run.leaderboard)
+    ranking = primary_metrics(run)
+    return tuple(_standing(run, row, ranking) for row in run.leaderboard)
 
 
-def _standing(run: RunResult, row: Mapping[str, Json], cell: CellResult | None, scorer: str) -> Standing:
+def primary_metrics(run: RunResult) -> tuple[str, ...]:
+    """Return the metric that ranks, or those whose average does."""
+    return read_board(run).members(run.primary)
+
+
+def read_average(row: Mapping[str, Json], group: str) -> MetricResult | None:
+    """Return a model's macro average from its row of run.json's leaderboard; None where it has no such group."""
+    groups: Mapping[str, Mapping[str, Json]] = row.get("groups") or {}
+    stored = groups.get(group)
+    if stored is None:
+        return None
+    names = {each.name for each in fields(MetricResult)}
+    return MetricResult(**{name: value for name, value in stored.items() if name in names})
+
+
+def _standing(run: RunResult, row: Mapping[str, Json], ranking: Collection[str]) -> Standing:
     cells = [each for each in run.cells if each.model == row["model"]]
+    ranked = [cell for cell in cells if any(f"{cell.evaluation}.{name}" in ranking for name in cell.metrics)]
+    metric = read_average(row, run.primary or "")
+    missing: tuple[str, ...] = ()
+    samples = sum(cell.samples for cell in ranked)
+    if metric is not None:
+        missing, samples = tuple(row["groups"][run.primary]["missing"]), row["groups"][run.primary]["samples"]
+    else:
+        found = (
+            each for cell in ranked for name, each in cell.metrics.items() if f"{cell.evaluation}.{name}" in ranking
+        )
+        metric = next(found, None)
+    slowest = max(ranked, key=lambda cell: cell.latency_s.get("p50") or 0.0, default=None)
     return Standing(
         model=row["model"],
         model_id=cells[0].model_id if cells else "",
         rank=None if row["rank"] is None else (row["rank"][0], row["rank"][1]),
         band=row["band"],
-        cell=cell,
-        metric=None if cell is None else cell.metrics.get(scorer),
+        metric=metric,
         spending=_spending(cells),
+        samples=samples,
+        latency_s={} if slowest is None else slowest.latency_s,
+        missing=missing,
+        evaluation=ranked[0].evaluation if len(ranked) == 1 else None,
     )
 
 
@@ -113,9 +152,9 @@ def read_state(run: RunResult) -> State:
     return "ahead" if list(scored[0]["rank"]) == [1, 1] else "tied"
 
 
-def lead_outcomes(cell: CellResult, primary: str | None) -> Mapping[str, int]:
-    """Return how the scorings ended that stand for the cell: the primary scorer's, else its first one's."""
-    listed = min(cell.metrics, key=lambda scorer: f"{cell.evaluation}.{scorer}" != primary)
+def lead_outcomes(cell: CellResult, ranking: Collection[str]) -> Mapping[str, int]:
+    """Return how the scorings ended that stand for the cell: those of a metric that ranks, else of its first one."""
+    listed = min(cell.metrics, key=lambda scorer: f"{cell.evaluation}.{scorer}" not in ranking)
     return cell.metrics[listed].outcomes
 
 

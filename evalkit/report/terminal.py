@@ -2,10 +2,16 @@
 
 import re
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evalkit.report.claims import claim_cached, claim_cheapest, claim_references, claim_served
+from evalkit.report.claims import (
+    claim_cached,
+    claim_cheapest,
+    claim_noise,
+    claim_ranking,
+    claim_references,
+    claim_served,
+)
 from evalkit.report.escape import shorten
 from evalkit.report.judge_claims import claim_judges
 from evalkit.report.numbers import (
@@ -21,8 +27,9 @@ from evalkit.report.numbers import (
     format_tokens,
     half_width,
 )
+from evalkit.report.scores import format_score, read_scores
 from evalkit.report.sections.leaderboard import format_rank
-from evalkit.report.standings import Spending, Standing, count_failed, read_standings
+from evalkit.report.standings import Spending, Standing, count_failed, primary_metrics, read_standings
 from evalkit.results import RunResult
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ __all__ = ["clean_text", "print_leaderboard"]
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _WIDTH_OF_A_PIPE = 140
 _LABEL_LENGTH = 48
+_GAP = 2
 
 
 def clean_text(text: str) -> str:
@@ -48,9 +56,13 @@ def print_leaderboard(run: RunResult) -> None:
         stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _WIDTH_OF_A_PIPE
     )
     console.print(_board(run))
+    if (table := _scores(run, console.width)) is not None:
+        console.print()
+        console.print(table)
     if (sentence := _tie_sentence(run)) is not None:
         console.print(" ".join((sentence, *map(clean_text, claim_cheapest(run)))))
-    for sentence in (*claim_references(run), *claim_cached(run), *claim_judges(run)):
+    ranking = () if len(primary_metrics(run)) == 1 else (claim_ranking(run),)
+    for sentence in (*ranking, *claim_references(run), *claim_noise(run), *claim_cached(run), *claim_judges(run)):
         console.print(clean_text(sentence))
     for sentence in claim_served(run):
         console.print(clean_text(sentence), style="yellow")
@@ -77,9 +89,39 @@ def _board(run: RunResult) -> "Table":
     return table
 
 
+def _scores(run: RunResult, width: int) -> "Table | None":
+    """Return every model's score on what the board shows beside the rank's, as far as it fits; None where that is all.
+
+    What has no room is counted under it.
+    """
+    from rich.table import Table
+
+    scores = read_scores(run)
+    names = scores.beside
+    if not names:
+        return None
+    labels = [_label(model) for model in scores.by_model]
+    room, shown = width - max(map(len, (*labels, "model"))) - _GAP, list[tuple[str, list[str]]]()
+    for name in names:
+        cells = [" ".join(format_score(own.get(name))).strip() or NOTHING for own in scores.by_model.values()]
+        title = _label(name)
+        room -= max(map(len, (title, *cells))) + _GAP
+        if room < 0 and shown:
+            break
+        shown.append((title, cells))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for title, _ in shown:
+        table.add_column(title, justify="right", no_wrap=True)
+    for place, label in enumerate(labels):
+        table.add_row(label, *(cells[place] for _, cells in shown))
+    if len(shown) < len(names):
+        table.caption = f"and {len(names) - len(shown)} more, in the report"
+    return table
+
+
 def _row(standing: Standing) -> list[str]:
-    spending, cell = standing.spending, standing.cell
-    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+    spending, latency = standing.spending, standing.latency_s
     return [
         format_rank(standing.rank),
         _label(standing.model),
@@ -98,14 +140,14 @@ def _tokens(spending: Spending) -> str:
 
 
 def _score(standing: Standing) -> list[str]:
-    metric, cell = standing.metric, standing.cell
-    if metric is None or cell is None:
+    metric = standing.metric
+    if metric is None:
         return [NOTHING, NOTHING, NOTHING, NOTHING]
     places = decimals(half_width(metric.lower, metric.upper))
     return [
         format_percent(metric.mean, places),
         format_bounds(metric.lower, metric.upper, places),
-        format_of(metric.n, cell.samples),
+        format_of(metric.n, standing.samples),
         format_count(sum(count_failed(metric.outcomes))),
     ]
 

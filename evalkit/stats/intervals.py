@@ -42,14 +42,15 @@ class Scores:
     rows: int | None = None
 
     def __post_init__(self) -> None:
-        if not all(0.0 <= value <= 1.0 for value in self.values):
+        values = self.values
+        if values and not (min(values) >= 0.0 and max(values) <= 1.0 and not math.isnan(math.fsum(values))):
             raise ValueError("scores must lie in [0, 1]; rescale them, and leave out what could not be scored")
 
     @property
     def successes(self) -> int | None:
         """The number of right ones among independent, equally weighted right-or-wrong values, else None."""
         is_plain = self.is_binary and self.clusters is None and self.weights is None and self.rows is None
-        return int(math.fsum(self.values)) if is_plain and all(value in {0, 1} for value in self.values) else None
+        return int(math.fsum(self.values)) if is_plain and set(self.values) <= {0, 1} else None
 
     def estimate(self) -> ClusteredMean | None:
         """Return the mean with its standard error; None without values."""

@@ -18,7 +18,15 @@ from evalkit.weave_io.journal_feed import JournalFeed
 from evalkit.weave_io.leaderboard import cell_summaries
 from evalkit.weave_io.objects import RunObjects
 from evalkit.weave_io.publication import CellPlan, Publication
-from evalkit.weave_io.run_calls import ATTRIBUTES, EvaluateCall, count_rows, delete_calls, find_calls, read_call
+from evalkit.weave_io.run_calls import (
+    ATTRIBUTES,
+    ROWS_FORMAT,
+    EvaluateCall,
+    count_rows,
+    delete_calls,
+    find_calls,
+    read_call,
+)
 from evalkit.weave_io.settling import flush
 from evalkit.weave_io.traces import is_traced, record_call
 
@@ -114,7 +122,8 @@ class CellPublisher:
 
     def _fits(self, call: EvaluateCall, cell: CellPlan) -> bool:
         refs = (self.objects.refs[cell.evaluation], self.objects.model_refs[cell.model])
-        return (call.evaluation_ref, call.model_ref) == refs and call.output is not None
+        is_same = (call.evaluation_ref, call.model_ref, call.rows_format) == (*refs, ROWS_FORMAT)
+        return is_same and call.output is not None
 
     def _replay(self, cell: CellPlan) -> CellReplay:
         run, feed = self.publication.run, self.feed
@@ -132,12 +141,14 @@ class CellPublisher:
             scorers={published: name for name, published in self.publication.names.scorers.items()},
             trace=trace,
             on_row=lambda: self.on_progress(1),
+            digests=self.objects.digests[cell.evaluation],
         )
 
     def _attributes(self, cell: CellPlan) -> dict[str, Json]:
         run = self.publication.run
         commit = (run.git or {}).get("commit")
-        return {"run_id": run.run_id, "cell": cell.key, "plan_digest": run.plan_digest, "git_commit": commit}
+        label = {"run_id": run.run_id, "name": run.name, "cell": cell.key, "rows": ROWS_FORMAT}
+        return {**label, "plan_digest": run.plan_digest, "git_commit": commit}
 
 
 async def _evaluate(evaluation: JournaledEvaluation, model: JournaledModel, *, display_name: str, call_id: str) -> Call:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from evalkit.journal_reader import StoredResult
 from evalkit.records import Json
 from evalkit.results import CellResult
-from evalkit.weave_io.summaries import row_facts, row_output, row_score
+from evalkit.weave_io.summaries import row_facts, row_output, row_sample, row_score
 
 __all__ = ["CURRENT_CELL", "CellReplay", "cell_ended", "facts", "finish_row", "predict", "score", "summarize"]
 
@@ -22,6 +22,7 @@ class CellReplay:
 
     `fetch` waits for a row, None when the cell ended without it; `aggregate` waits for the cell's end; `summarize`
     turns that aggregate into what each published scorer reports; `scorers` maps published names to the engine's;
+    `digests` names each sample's content, by its id;
     `trace` records the call behind a row; `on_row` hears of every row that is done. `missing` counts rows that the
     journal does not hold, `rows` keeps those between their prediction and their last score.
     """
@@ -32,6 +33,7 @@ class CellReplay:
     scorers: Mapping[str, str]
     trace: Callable[[StoredResult], None]
     on_row: Callable[[], None]
+    digests: Mapping[str, str] = field(default_factory=dict[str, str])
     missing: int = 0
     rows: dict[tuple[str, int], StoredResult] = field(default_factory=dict[tuple[str, int], StoredResult])
     summaries: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -65,9 +67,11 @@ def score(scorer: str, sample_id: str, trial: int) -> dict[str, Json]:
 
 
 def facts(sample_id: str, trial: int) -> dict[str, Json]:
-    """Return time, tokens and outcome of the call behind a row."""
-    stored = CURRENT_CELL.get().row(sample_id, trial)
-    return row_facts(None if stored is None else stored.result.prediction)
+    """Return which sample a row is about, and time, tokens and outcome of the call behind it."""
+    replay = CURRENT_CELL.get()
+    stored = replay.row(sample_id, trial)
+    sample = row_sample(str(sample_id), int(trial), replay.digests.get(str(sample_id), ""))
+    return {**row_facts(None if stored is None else stored.result.prediction), **sample}
 
 
 def finish_row(row: Mapping[str, Json], sample_id: str, trial: int) -> dict[str, Json]:

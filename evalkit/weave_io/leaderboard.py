@@ -14,6 +14,7 @@ from weave.flow.leaderboard import (
 from weave.trace.refs import CallRef, ObjectRef
 from weave.trace.weave_client import WeaveClient
 
+from evalkit.board_plan import read_board
 from evalkit.errors import PublishError
 from evalkit.records import Json
 from evalkit.results import CellResult
@@ -51,19 +52,44 @@ def cell_summaries(publication: Publication, cell: CellResult) -> dict[str, Json
 
 
 def columns_of(publication: Publication, cells: Mapping[str, CellResult]) -> list[_Column]:
-    """Return the board's columns, the primary metric's first.
+    """Return the board's columns: those of the metrics to show, in their order, the primary one's first.
+
+    A group is shown by its metrics. Its macro average has no column: Weave's board reads a number from the summary of
+    one evaluation's call, and an average over evaluations is in none of them; an evaluation made up to hold it would
+    show calls that nobody made. The board's description says what the groups are, run.json holds their averages.
 
     Raises:
         PublishError: a column's path is not in a cell's summary.
     """
+    order = _order(publication)
     columns = [column for name in publication.evaluations for column in _evaluation_columns(publication, name, cells)]
-    evaluation, _, scorer = str(publication.board.get("primary") or "").rpartition(".")
-    first = (evaluation, publication.names.scorers.get(scorer))
-    columns.sort(key=lambda column: (column.evaluation, column.scorer) != first)
+    columns = [column for column in columns if (column.evaluation, column.scorer) in order]
+    columns.sort(key=lambda column: order[column.evaluation, column.scorer])
     for column in columns:
         for cell in publication.evaluations[column.evaluation]:
             _value(cell_summaries(publication, cells[cell.key]), column)
     return columns
+
+
+def _order(publication: Publication) -> dict[tuple[str, str], int]:
+    """Return the place of each scorer to show, by evaluation and published name; the run's facts follow the last."""
+    board = read_board(publication.run)
+    shown = dict.fromkeys(metric for name in (board.primary, *board.columns) for metric in board.members(name))
+    places = {metric: place for place, metric in enumerate(shown)}
+    order: dict[tuple[str, str], int] = {}
+    for evaluation, cells in publication.evaluations.items():
+        for scorer in cells[0].scorers:
+            if (place := places.get(f"{evaluation}.{scorer}")) is not None:
+                order[evaluation, publication.names.scorers[scorer]] = place
+                order[evaluation, RUN_SCORER] = max(place, order.get((evaluation, RUN_SCORER), 0))
+    return order
+
+
+def _description(publication: Publication) -> str | None:
+    """Return what the board says of itself: the config's words, and which metrics each group averages."""
+    groups = read_board(publication.run).groups
+    said = [f"{name}: the macro average of {', '.join(metrics)}." for name, metrics in groups.items()]
+    return " ".join(filter(None, (publication.board.get("description"), *said))) or None
 
 
 def publish_board(
@@ -72,7 +98,7 @@ def publish_board(
     """Publish the leaderboard and return its ref; an unchanged one gets no new version."""
     board = Leaderboard(
         name=publication.board["name"],
-        description=publication.board.get("description") or None,
+        description=_description(publication),
         columns=[
             LeaderboardColumn(
                 evaluation_object_ref=refs[column.evaluation],

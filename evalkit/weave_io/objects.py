@@ -21,7 +21,10 @@ __all__ = ["RunObjects", "dataset_rows", "publish_objects"]
 
 @dataclass(slots=True)
 class RunObjects:
-    """What was published for a run; `rows` counts the rows of one cell, `kept` names the samples where not all are."""
+    """What was published for a run; `rows` counts the rows of one cell, `kept` names the samples where not all are.
+
+    `digests` are those of the samples' content, by evaluation and id.
+    """
 
     evaluations: dict[str, JournaledEvaluation] = field(default_factory=dict[str, JournaledEvaluation])
     models: dict[str, JournaledModel] = field(default_factory=dict[str, JournaledModel])
@@ -30,6 +33,7 @@ class RunObjects:
     changed: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     rows: dict[str, int] = field(default_factory=dict[str, int])
     kept: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    digests: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
 
 def publish_objects(client: WeaveClient, publication: Publication, reader: JournalReader) -> RunObjects:
@@ -38,6 +42,7 @@ def publish_objects(client: WeaveClient, publication: Publication, reader: Journ
     scorers = {name: _scorer(publication, name) for name in publication.run.plan["scorers"]}
     facts = RunFacts(name=RUN_SCORER)
     for name, cells in publication.evaluations.items():
+        objects.digests[name] = dict(zip(*reader.sample_names(cells[0].dataset), strict=True))
         dataset, kept = _dataset(publication, reader, name)
         objects.rows[name] = len(dataset.rows)
         if kept is not None:

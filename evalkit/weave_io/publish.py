@@ -18,7 +18,8 @@ from evalkit.weave_io.leaderboard import PublishedCell, columns_of, publish_boar
 from evalkit.weave_io.objects import RunObjects, publish_objects
 from evalkit.weave_io.publication import ROW_LIMIT, Publication
 from evalkit.weave_io.run_calls import delete_calls
-from evalkit.weave_io.settling import settle
+from evalkit.weave_io.run_record import publish_record
+from evalkit.weave_io.settling import flush, settle
 
 __all__ = ["RunPublisher"]
 
@@ -59,7 +60,10 @@ class RunPublisher:
             task.result()
         reader.close()
         await ended.wait()
-        return self._publish_board(publication, cells)
+        block = self._publish_board(publication, cells)
+        publish_record(self.client, publication, self.folder.load(), block)
+        await flush(self.client, self.on_progress)
+        return block
 
     async def abandon(self) -> dict[str, Json]:
         """Delete what was written for unfinished cells and return the block of an unfinished publication."""

@@ -7,7 +7,16 @@ from typing import cast
 from evalkit.records import Json, Prediction, PredictionOutcome, Score, ScoreOutcome
 from evalkit.results import CellResult, MetricResult
 
-__all__ = ["RUN_SCORER", "row_facts", "row_output", "row_score", "run_summary", "scorer_summary", "valid_text"]
+__all__ = [
+    "RUN_SCORER",
+    "row_facts",
+    "row_output",
+    "row_sample",
+    "row_score",
+    "run_summary",
+    "scorer_summary",
+    "valid_text",
+]
 
 RUN_SCORER = "run"
 """The published scorer that carries latency, cost, tokens and outcomes instead of a judgement."""
@@ -48,6 +57,11 @@ def row_facts(prediction: Prediction | None) -> dict[str, Json]:
         "attempts": prediction.attempts,
         "outcome": str(prediction.outcome),
     }
+
+
+def row_sample(sample_id: str, trial: int, digest: str) -> dict[str, Json]:
+    """Return which sample and trial a row is about, and the digest of the sample's content: what rows pair by."""
+    return {"sample_id": sample_id, "trial": trial, "sample_digest": digest}
 
 
 def scorer_summary(metric: MetricResult) -> dict[str, Json]:

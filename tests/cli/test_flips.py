@@ -22,7 +22,7 @@ def test_new_stable_failures_stand_first_with_answers_then_and_now(cli: CommandL
     assert done.code == 0
     first, second = done.out.split("b [0.7]\n")
     assert first.startswith("a\n1 new stable failure. Of 8 samples over 9 nights")
-    assert "s1: qa.exact: wrong for 2 nights running, 111111100\n  input: question s1\n" in first
+    assert "s1: qa.exact of a: wrong for 2 nights running, 111111100\n  input: question s1\n" in first
     assert f"  {night_of(6)}, 1: the answer to s1\n  {night_of(8)}, 0: a mistake of night 8\n" in first
     assert "Failed for the first time, qa.exact of a: 1 sample\n" in first
     assert second.startswith("No new stable failure. Of 8 samples over 9 nights")

@@ -9,6 +9,8 @@ from evalkit.cli.run import narrow, resolve_weave
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config
 from evalkit.errors import AccessError, ConfigError
+from tests.cli.commands import CommandLine
+from tests.comparing import write_sections
 
 BARE = {
     "name": "qa",
@@ -64,3 +66,12 @@ def test_a_name_that_matches_nothing_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="matches none of"):
         narrow(config(tmp_path), models=models, evaluations=evaluations, limit=None, trials=None)
+
+
+def test_a_scorer_that_fails_says_how_often_and_why(cli: CommandLine, tmp_path: Path) -> None:
+    scorers = {"mine": {"use": "python", "function": "broken:grade"}, "exact": {"use": "exact"}}
+    written = write_sections(tmp_path, rows=4, scorers=scorers)
+    (tmp_path / "broken.py").write_text("def grade(sample, text):\n    raise KeyError('no such column')\n")
+    done = cli("run", written, "--reports", tmp_path / "reports")
+    assert "warning: scorer mine failed on 4 of 4 answers of qa/a, first with: " in done.err
+    assert "no such column" in done.err

@@ -200,7 +200,10 @@ def test_a_profile_where_there_is_none(tmp_path: Path) -> None:
             "scorers.exact.use=exat",
             "--set scorers.exact.use: scorers.exact.use: no scorer is called 'exat'; did you mean 'exact'?",
         ),
-        ("report.redact=[x]", "--set report.redact: report.redact: a list is documented but not yet available; remove it"),
+        (
+            "weave.backend=both",
+            "--set weave.backend: weave.backend: 'both' is documented but not yet available; remove it",
+        ),
         ("run.seed", "--set run.seed: is not KEY=VALUE; write it as in throttle.max_concurrency=4"),
     ],
 )

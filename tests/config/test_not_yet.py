@@ -10,8 +10,6 @@ from tests.config.written import GOOD, errors
 SUFFIX = "documented but not yet available; remove it"
 TABLE = {
     "weave: {backend: both}": f"config.yaml:5:9: weave.backend: 'both' is {SUFFIX}",
-    "leaderboard: {columns: [a]}": f"config.yaml:5:15: leaderboard.columns: is {SUFFIX}",
-    "leaderboard: {groups: {a: [b]}}": f"config.yaml:5:15: leaderboard.groups: is {SUFFIX}",
     "report: {redact: [x]}": f"config.yaml:5:10: report.redact: a list is {SUFFIX}",
 }
 

@@ -98,8 +98,9 @@ def test_effective_n_is_at_least_one() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, -0.1, 1.1, 4.0], ids=["nan", "below", "above", "a 1-5 scale"])
 def test_what_is_no_score_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        Scores([0.5, value], is_binary=False)
+    for values in ([0.5, value], [value, 0.5], [value], [1.0, value, 0.0]):
+        with pytest.raises(ValueError, match=r"\[0, 1\]"):
+            Scores(values, is_binary=False)
 
 
 def test_booleans_are_right_or_wrong() -> None:

@@ -135,6 +135,7 @@ class RunSpec:
             evaluation=evaluation,
             kinds=dict.fromkeys(self.scorers, "binary"),
             trials=self.trials,
+            measure={"reducer": "mean", "judge": None},
         )
         return aggregate_cell(spec, self.rows, [result for _, result in self.results(evaluation, model)])
 

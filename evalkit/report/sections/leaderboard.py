@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.board_plan import read_board
+from evalkit.records import Json
 from evalkit.reference_rows import REFERENCES
 from evalkit.report.blocks import (
     Block,
@@ -17,7 +19,7 @@ from evalkit.report.blocks import (
     Strong,
     Table,
 )
-from evalkit.report.claims import claim_part, claim_tie
+from evalkit.report.claims import claim_noise, claim_part, claim_ranking, claim_tie, list_names
 from evalkit.report.numbers import (
     AT_LEAST,
     NOTHING,
@@ -33,7 +35,15 @@ from evalkit.report.numbers import (
     plural,
 )
 from evalkit.report.pair_table import fold_pairs
-from evalkit.report.standings import Spending, Standing, count_failed, read_standings, read_state
+from evalkit.report.scores import build_score_table, reference_scores
+from evalkit.report.standings import (
+    Spending,
+    Standing,
+    count_failed,
+    primary_metrics,
+    read_standings,
+    read_state,
+)
 from evalkit.results import RunResult
 
 __all__ = ["LeaderboardSection", "fit_axis", "format_rank"]
@@ -54,7 +64,8 @@ class LeaderboardSection:
         blocks: list[Block] = [Paragraph(_lead(run), "lead")]
         if (tie := claim_tie(run)) is not None:
             blocks.append(Paragraph((Strong(tie[0]), f" {tie[1]}"), "tie"))
-        blocks += [_board(run, standings), Paragraph((_note(run, standings),), "note"), *_references(run)]
+        blocks += [_board(standings), Paragraph((_note(run, standings),), "note")]
+        blocks += [*(build_score_table(run) or ()), *_references(run)]
         if run.pairs and read_state(run) != "unpaired":
             blocks.append(fold_pairs(run.pairs))
         return (Section("leaderboard", "Leaderboard", "Leaderboard", tuple(blocks)),)
@@ -79,12 +90,12 @@ def fit_axis(cells: Sequence[IntervalCell]) -> tuple[float, float] | None:
 
 def _lead(run: RunResult) -> tuple[Inline, ...]:
     rank = "A rank is the range the data supports." if len(run.leaderboard) > 1 else "One model, so no ranking."
-    spec = run.plan["scorers"][(run.primary or "").rpartition(".")[2]]
+    spec: Mapping[str, Json] = run.plan["scorers"][read_board(run).ranking_scorer]
     better = "" if spec["higher_is_better"] else " Lower is better."
-    return (f"Ranked on {run.primary}, the primary metric.{better} {rank}",)
+    return (f"{claim_ranking(run)}{better} {rank}",)
 
 
-def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
+def _board(standings: Sequence[Standing]) -> Table:
     drawings = [_drawing(standing) for standing in standings]
     columns = (
         Column("Rank", "rank"),
@@ -100,7 +111,7 @@ def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
     bands = [standing.band for standing in standings]
     rows = tuple(
         Row(
-            _cells(run, standing, drawing),
+            _cells(standing, drawing),
             band=standing.band,
             is_last_of_band=place + 1 < len(bands) and bands[place + 1] != standing.band,
         )
@@ -112,23 +123,24 @@ def _board(run: RunResult, standings: Sequence[Standing]) -> Table:
 
 def _references(run: RunResult) -> tuple[Block, ...]:
     """Return the answers that no model gave, apart from the models: they have no rank."""
-    if not run.references:
+    found = reference_scores(run)
+    if not found:
         return ()
-    metrics = sorted({each["metric"] for each in run.references}, key=lambda name: (name != run.primary, name))
-    means = {(each["reference"], each["metric"]): each["mean"] for each in run.references}
+    shown = list(dict.fromkeys((run.primary or "", *read_board(run).columns)))
+    metrics = [name for name in shown if any(name in means for means in found.values())][:_MOST_METRICS]
     rows = tuple(
-        Row(
-            (
-                Cell(name, said),
-                *(Cell(format_percent(means.get((name, metric)), 1)) for metric in metrics[:_MOST_METRICS]),
-            )
-        )
+        Row((Cell(name, said), *(_reference(found[name].get(metric)) for metric in metrics)))
         for name, said in REFERENCES.items()
-        if any(each["reference"] == name for each in run.references)
+        if name in found
     )
-    columns = (Column("Reference, not ranked"), *(Column(metric, "number") for metric in metrics[:_MOST_METRICS]))
-    note = f"For scale: answers that no model gave, by the same scorers; never ranked{claim_part(run.references)}."
+    columns = (Column("Reference, not ranked"), *(Column(metric, "number") for metric in metrics))
+    part = claim_part((each["n"], each["samples"]) for each in run.references)
+    note = f"For scale: answers that no model gave, by the same scorers; never ranked{part}."
     return (Paragraph((note,), "note"), Table("Scores of answers that no model gave", columns, rows, head=0))
+
+
+def _reference(found: tuple[float, int, int] | None) -> Cell:
+    return Cell(NOTHING, is_dim=True) if found is None else Cell(format_percent(found[0], 1))
 
 
 def _drawing(standing: Standing) -> IntervalCell:
@@ -140,17 +152,16 @@ def _drawing(standing: Standing) -> IntervalCell:
     return IntervalCell(metric.mean, metric.lower, metric.upper, metric.worst, metric.best)
 
 
-def _cells(run: RunResult, standing: Standing, drawing: IntervalCell) -> tuple[Cell | IntervalCell, ...]:
-    spending, cell = standing.spending, standing.cell
-    latency: Mapping[str, float | None] = {} if cell is None else cell.latency_s
+def _cells(standing: Standing, drawing: IntervalCell) -> tuple[Cell | IntervalCell, ...]:
+    spending = standing.spending
     return (
         Cell(format_rank(standing.rank), is_dim=standing.rank is None),
         Cell(standing.model, standing.model_id, is_second_code=True),
         drawing,
         _score(standing),
         _count(standing),
-        _not_scored(run, standing),
-        _latency(latency),
+        _not_scored(standing),
+        _latency(standing.latency_s),
         _tokens(spending),
         _cost(spending),
     )
@@ -168,7 +179,8 @@ def _cost(spending: Spending) -> Cell:
 def _score(standing: Standing) -> Cell:
     metric = standing.metric
     if metric is None or metric.mean is None:
-        return Cell(NOTHING, "no score", is_dim=True)
+        why = f"no score on {list_names(standing.missing, 1)}" if standing.missing else "no score"
+        return Cell(NOTHING, why, is_dim=True)
     if metric.lower is None or metric.upper is None or metric.n < _TOO_FEW:
         return Cell(format_percent(metric.mean), "too few for an interval")
     places = decimals(half_width(metric.lower, metric.upper))
@@ -176,19 +188,21 @@ def _score(standing: Standing) -> Cell:
 
 
 def _count(standing: Standing) -> Cell:
-    if standing.cell is None or standing.metric is None:
+    if standing.metric is None:
         return Cell(NOTHING, is_dim=True)
-    n, samples = standing.metric.n, standing.cell.samples
+    n, samples = standing.metric.n, standing.samples
     return Cell(format_count(n), "" if n == samples else f"of {format_count(samples)}", joined=format_of(n, samples))
 
 
-def _not_scored(run: RunResult, standing: Standing) -> Cell:
+def _not_scored(standing: Standing) -> Cell:
     if standing.metric is None:
         return Cell(NOTHING, is_dim=True)
     own, other = count_failed(standing.metric.outcomes)
     if not own + other:
         return Cell("0")
-    filters = {"eval": (run.primary or "").rpartition(".")[0], "model": standing.model, "outcome": "failed"}
+    filters = {"model": standing.model, "outcome": "failed"}
+    if standing.evaluation is not None:
+        filters["eval"] = standing.evaluation
     return Cell(Link(format_count(own + other), filters), f"{format_count(own)} model, {format_count(other)} other")
 
 
@@ -213,13 +227,15 @@ def _note(run: RunResult, standings: Sequence[Standing]) -> str:
         f"Line: {confidence} interval. Pale band: the score if every sample outside the mean were wrong, or right.",
         "Not scored, n and latency are those of the primary metric; tokens and cost are over all evaluations.",
     ]
+    if len(primary_metrics(run)) > 1:
+        said[1] = (
+            f"Not scored and n are over all metrics of {run.primary}, latency is that of its slowest evaluation; "
+            "tokens and cost are over all evaluations."
+        )
     if read_state(run) in ("ahead", "tied"):
         said.insert(
             1,
             "Blue: not distinguishable from the best, by paired tests on the same samples, "
             f"Holm over {plural(len(run.pairs), 'pair')}. Two overlapping lines say nothing about a difference.",
         )
-    noise = [each.metric.rerun_noise for each in standings if each.metric is not None]
-    known = [value for value in noise if value is not None]
-    told = f"up to {100 * max(known):.1f} points" if known else "unknown with these trials"
-    return " ".join([*said, f"Re-run noise: {told}."])
+    return " ".join([*said, *(claim_noise(run) or ("Re-run noise: unknown with these trials.",))])

@@ -9,7 +9,7 @@ from evalkit.records import PredictionOutcome, ScoreOutcome
 from evalkit.report.blocks import Block, Cell, Column, Link, OutcomeStrip, Paragraph, Row, Section, StripCell, Table
 from evalkit.report.escape import shorten_label
 from evalkit.report.numbers import format_count, format_percent
-from evalkit.report.standings import lead_outcomes, read_standings
+from evalkit.report.standings import lead_outcomes, primary_metrics, read_standings
 from evalkit.results import CellResult, RunResult
 
 __all__ = ["OutcomesSection"]
@@ -25,7 +25,7 @@ class OutcomesSection:
             return ()
         total: Counter[str] = Counter()
         for cell in run.cells:
-            total.update(lead_outcomes(cell, run.primary))
+            total.update(lead_outcomes(cell, primary_metrics(run)))
         shown = [str(each) for each in ScoreOutcome if each is ScoreOutcome.SCORED or total[each]]
         blocks: list[Block] = [Paragraph((_sentence(run, total),), "lead")]
         if len(shown) > 1:
@@ -43,7 +43,7 @@ def _sentence(run: RunResult, total: Mapping[str, int]) -> str:
     failed: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for cell in run.cells:
-        outcomes = lead_outcomes(cell, run.primary)
+        outcomes = lead_outcomes(cell, primary_metrics(run))
         asked[cell.model] += sum(outcomes.values())
         failed[cell.model] += sum(outcomes.values()) - outcomes.get(ScoreOutcome.SCORED, 0)
     said = f"{format_count(scored)} of {format_count(calls)} predictions were scored."
@@ -76,7 +76,7 @@ def _table(run: RunResult, shown: Sequence[str]) -> Table:
 
 
 def _row(run: RunResult, cell: CellResult, shown: Sequence[str], worst: float, *, has_truncated: bool) -> Row:
-    outcomes, share = lead_outcomes(cell, run.primary), _share(run, cell)
+    outcomes, share = lead_outcomes(cell, primary_metrics(run)), _share(run, cell)
     failed = {name: outcomes[name] for name in shown if name != ScoreOutcome.SCORED and outcomes[name]}
     counts = [_count(cell, outcome, outcomes.get(outcome, 0)) for outcome in shown]
     if has_truncated:
@@ -98,7 +98,7 @@ def _count(cell: CellResult, outcome: str, number: int) -> Cell:
 
 
 def _share(run: RunResult, cell: CellResult) -> float:
-    outcomes = lead_outcomes(cell, run.primary)
+    outcomes = lead_outcomes(cell, primary_metrics(run))
     total = sum(outcomes.values())
     return 0.0 if not total else 1 - outcomes.get(ScoreOutcome.SCORED, 0) / total
 

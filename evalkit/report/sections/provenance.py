@@ -14,12 +14,14 @@ _SHORT = 12
 _METHODS = {
     "augmented_t": "augmented t",
     "clopper_pearson": "Clopper-Pearson",
+    "macro_t": "t of macro averages",
     "mcnemar_exact": "McNemar exact",
     "none": "",
     "paired_t": "paired t",
     "sign_flip_exact": "exact sign-flip",
     "t": "Student t",
     "wilson": "Wilson",
+    "wilson_macro": "Wilson for macro averages",
     "wilson_n_eff": "Wilson with effective n",
 }
 
@@ -108,7 +110,8 @@ def _methods(run: RunResult) -> list[tuple[str, str]]:
     metrics = [metric for cell in run.cells for metric in cell.metrics.values()]
     items: list[tuple[str, str]] = []
     if metrics:
-        names = _name_methods(metric.method for metric in metrics) or "none"
+        averages = [average["method"] for row in run.leaderboard for average in (row.get("groups") or {}).values()]
+        names = _name_methods([*(metric.method for metric in metrics), *averages]) or "none"
         items.append(("Interval", f"{names}, {format_percent(metrics[0].confidence)}"))
     if run.pairs:
         # A t-test is named by the interval it belongs to: augmented for right-or-wrong values, paired for others.

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from evalkit.records import Json
-from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, Paragraph, RunLine, Section, Verdict
+from evalkit.report.blocks import Block, Fact, Facts, Inline, Link, RunLine, Section, Verdict
 from evalkit.report.claims import claim_best, claim_cached, claim_detail, claim_served
+from evalkit.report.gate_table import build_gate_table
 from evalkit.report.numbers import NOTHING, format_count, format_duration, format_money, plural
-from evalkit.report.standings import count_failed, lead_outcomes, read_standings, read_state
+from evalkit.report.standings import count_failed, lead_outcomes, primary_metrics, read_standings, read_state
 from evalkit.results import RunResult
 
 __all__ = ["VerdictSection"]
@@ -39,7 +40,8 @@ class VerdictSection:
         verdict = Verdict("NONE" if is_complete else "FAIL", word, claim_best(run), detail)
         if run.gate is not None:
             verdict = _gate_verdict(run.gate, verdict)
-        return (Section("verdict", "Verdict", "", (_run_line(run), verdict, *_checks(run), _facts(run))),)
+        checks = () if run.gate is None else build_gate_table(run.gate)
+        return (Section("verdict", "Verdict", "", (_run_line(run), verdict, *checks, _facts(run))),)
 
 
 def _gate_verdict(gate: Mapping[str, Json], board: Verdict) -> Verdict:
@@ -51,15 +53,6 @@ def _gate_verdict(gate: Mapping[str, Json], board: Verdict) -> Verdict:
     against = "" if held is None else f"Held to run {held['run_id']} of {str(held['started_at'])[:10]}. "
     headline = f"{headline[:1].upper()}{headline[1:]}"
     return Verdict(kind, f"Gate: {gate['verdict']}", headline, f"{ended}{against}{board.headline} {board.detail}")
-
-
-def _checks(run: RunResult) -> tuple[Block, ...]:
-    """Return a line for each check of the gate, what failed first."""
-    if run.gate is None:
-        return ()
-    order = list(_KINDS)
-    checks = sorted(run.gate["checks"], key=lambda check: order.index(check["verdict"]))
-    return tuple(Paragraph((str(check["line"]),), "plain") for check in checks)
 
 
 def _reasons(run: RunResult) -> Iterator[str]:
@@ -81,7 +74,7 @@ def _run_line(run: RunResult) -> RunLine:
 
 
 def _facts(run: RunResult) -> Facts:
-    counts = [lead_outcomes(cell, run.primary) for cell in run.cells]
+    counts = [lead_outcomes(cell, primary_metrics(run)) for cell in run.cells]
     calls = sum(sum(outcomes.values()) for outcomes in counts)
     failed = sum(sum(count_failed(outcomes)) for outcomes in counts)
     models = len({cell.model for cell in run.cells})

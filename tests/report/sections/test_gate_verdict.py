@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.gate_words import describe_gate
-from evalkit.report.blocks import Paragraph, Verdict
+from evalkit.report.blocks import Table, Verdict
 from evalkit.report.sections.verdict import VerdictSection
 from tests.gating import gate, items, share
 from tests.report.stored_runs import make_run
@@ -26,7 +26,7 @@ def test_a_gated_run_is_headed_by_its_gate(tmp_path: Path, right: int, kind: str
     run = replace(make_run(tmp_path).load(), gate=describe_gate(found), verdict=found.verdict.value)
     ((section),) = VerdictSection().build(run)
     (verdict,) = [block for block in section.blocks if isinstance(block, Verdict)]
-    lines = [block.parts[0] for block in section.blocks if isinstance(block, Paragraph)]
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
     assert (verdict.kind, verdict.headline) == (kind, headline)
-    assert len(lines) == 2
-    assert str(lines[0]).startswith(kind)
+    assert len(table.rows) == 2
+    assert table.rows[0].tone == kind
