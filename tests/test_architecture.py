@@ -48,7 +48,8 @@ FLOORS = {
         gate gate_* baseline baseline_*
         forecast* calibration
         judge_results judge_check judge_forecast judges anchors
-        history history_* night_lock night_* flip_ledger flip_rule quarantine quarantine_* drift_* serving trend trend_* catalog_*
+        history history_* night_lock night_* flip_ledger flip_rule quarantine quarantine_*
+        drift_* serving trend trend_* catalog_*
         alerting alert_channels schedules
         catalog preflight offerings doctor doctor_calls doctor_findings doctor_here doctor_load
     """,
