@@ -59,7 +59,10 @@ def test_what_is_left_out_is_told_with_and_without() -> None:
     assert said[2:] == [
         "3 of 100 samples, 3.0 % of the weight, are quarantined until 2026-12-20.",
         "The quarantine of 'd' has expired: counted again.",
-        f"Without quarantined samples it would be 82.0% on {night(19)}; the levels here hold them, what is said of drift does not.",
+        (
+            f"Without quarantined samples it would be 82.0% on {night(19)}; "
+            "the levels here hold them, what is said of drift does not."
+        ),
     ]
 
 

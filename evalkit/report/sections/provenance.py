@@ -110,7 +110,8 @@ def _methods(run: RunResult) -> list[tuple[str, str]]:
     metrics = [metric for cell in run.cells for metric in cell.metrics.values()]
     items: list[tuple[str, str]] = []
     if metrics:
-        averages = [average["method"] for row in run.leaderboard for average in (row.get("groups") or {}).values()]
+        boards: list[Mapping[str, Json]] = [row.get("groups") or {} for row in run.leaderboard]
+        averages = [average["method"] for groups in boards for average in groups.values()]
         names = _name_methods([*(metric.method for metric in metrics), *averages]) or "none"
         items.append(("Interval", f"{names}, {format_percent(metrics[0].confidence)}"))
     if run.pairs:
