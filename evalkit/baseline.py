@@ -5,10 +5,11 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from evalkit.committed_file import read_committed
 from evalkit.config.spec import Json, Spec
 from evalkit.digest import digest_json
 from evalkit.errors import ConfigError
@@ -152,24 +153,7 @@ def read_baseline(path: Path) -> Baseline:
         ConfigError: it is not there, not a baseline, of another version, or was changed since it was set.
     """
     again = "set it again: evalkit baseline set RUN --reason WHY"
-    try:
-        plain: Json = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
-    except OSError as error:
-        raise ConfigError(f"{path}: the baseline cannot be read ({error.strerror}); {again}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a baseline ({error}); {again}") from None
-    if not (isinstance(plain, dict) and "baseline" in plain):
-        raise ConfigError(f"{path}: not a baseline, which begins with its format's version; {again}")
-    content = cast("dict[str, Json]", plain)
-    if content["baseline"] != FORMAT_VERSION:
-        version = content["baseline"]
-        raise ConfigError(f"{path}: a baseline of version {version}; this evalkit reads {FORMAT_VERSION}")
-    try:
-        found = Baseline.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {where}: {first['msg']}; {again}") from None
+    found, content = read_committed(path, Baseline, kind="baseline", version=FORMAT_VERSION, mend=again)
     if (problem := _problem(content, found)) is not None:
         raise ConfigError(f"{path}: {problem}; {again}")
     return found
@@ -248,10 +232,3 @@ def _json(value: Json) -> str:
 
 def _listed(lines: list[str]) -> list[str]:
     return [*(f"{line}," for line in lines[:-1]), *lines[-1:]]
-
-
-def _without_doubles(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found

@@ -6,18 +6,17 @@ Tables (written by any number of processes at once):
 """
 
 import sqlite3
-import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.sqlite_wal import turn_to_wal
 
 __all__ = ["CACHE_VERSION", "open_cache", "read_cache"]
 
 CACHE_VERSION = 2
 
 _PATIENCE_S = 10.0
-_PAUSE_S = 0.02
 _TABLES = """
 CREATE TABLE IF NOT EXISTS questions (digest TEXT PRIMARY KEY, messages TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
@@ -39,7 +38,7 @@ def open_cache(path: Path) -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     try:
-        _turn_to_wal(db)
+        turn_to_wal(db, _PATIENCE_S)
         db.execute("PRAGMA synchronous=NORMAL")
         if not _version(db, path):
             db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={CACHE_VERSION}; COMMIT")
@@ -67,21 +66,6 @@ def read_cache(path: Path) -> sqlite3.Connection:
     empty = sqlite3.connect(":memory:")
     empty.executescript(_TABLES)
     return empty
-
-
-def _turn_to_wal(db: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log; SQLite does not wait by itself for another process that does so too."""
-    give_up_at = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            with closing(db.execute("PRAGMA journal_mode=WAL")) as mode:
-                mode.fetchall()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up_at:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:

@@ -13,17 +13,16 @@ Tables (written by any number of processes at once):
 """
 
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.sqlite_wal import turn_to_wal
 
 __all__ = ["MIGRATIONS", "open_history"]
 
 _PATIENCE_S = 20.0
-_PAUSE_S = 0.02
 
 _FIRST = """
 CREATE TABLE runs (
@@ -79,7 +78,7 @@ def open_history(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.
     db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S, check_same_thread=False)
     try:
         if _version(db, path, migrations) < len(migrations):
-            _turn_to_wal(db)
+            turn_to_wal(db, _PATIENCE_S)
             _migrate(db, path, migrations)
         db.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
@@ -126,18 +125,3 @@ def _version(db: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> i
     if version == 0 and tables:
         raise StoreError(f"{path}: a database, but not evalkit's history; move it away, or use another EVALKIT_HOME")
     return int(version)
-
-
-def _turn_to_wal(db: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log; SQLite does not wait by itself for another process that does so too."""
-    give_up_at = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            with closing(db.execute("PRAGMA journal_mode=WAL")) as mode:
-                mode.fetchall()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up_at:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from evalkit.committed_file import read_committed
 from evalkit.config.spec import Json, Spec
 from evalkit.errors import ConfigError
 
@@ -165,27 +166,8 @@ def read_quarantine(path: Path) -> Quarantine:
     Raises:
         ConfigError: it cannot be read, is of another version, names an entry twice or sets one aside for too long.
     """
-    mend = "mend it by hand, or with `evalkit quarantine add` and `remove`"
-    try:
-        plain: Json = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: the quarantine cannot be read ({error.strerror}); `evalkit quarantine add` makes it"
-        ) from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a quarantine ({error}); {mend}") from None
-    if not (isinstance(plain, dict) and "quarantine" in plain):
-        raise ConfigError(f"{path}: not a quarantine, which begins with its format's version; {mend}")
-    content = cast("dict[str, Json]", plain)
-    if content["quarantine"] != FORMAT_VERSION:
-        version = content["quarantine"]
-        raise ConfigError(f"{path}: a quarantine of version {version}; this evalkit reads {FORMAT_VERSION}")
-    try:
-        found = Quarantine.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {where}: {first['msg']}; {mend}") from None
+    mend = "`evalkit quarantine add` and `remove` make and mend it"
+    found, _ = read_committed(path, Quarantine, kind="quarantine", version=FORMAT_VERSION, mend=mend)
     if (problem := _problem(found)) is not None:
         raise ConfigError(f"{path}: {problem}; {mend}")
     return Quarantine(samples=sorted(found.samples, key=lambda each: each.key))

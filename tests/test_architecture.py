@@ -21,7 +21,7 @@ FLOORS = {
         adaptive refusals pacing rate_limits
         letters patterns reasoning jsontext strictjson shapes located subset targets codec tool_calls
         listed_models model_names
-        images image_references content_parts
+        images image_references content_parts sqlite_wal
         stats/* config/__init__ config/spec config/questions config/gates config/nights config/schema
         past_runs alert
         scorers/__init__ sources/__init__ providers/__init__ alerts/__init__
@@ -36,7 +36,7 @@ FLOORS = {
         cache cache_schema cache_contents cache_difference
         aggregate call_columns score_columns leaderboard macro_scores board_plan
         triage chat_* local_* hub recorded_answers scorer_process scorer_worker model_pages
-        alert_texts alert_post alert_mail
+        alert_texts alert_post alert_mail committed_file
     """,
     "2+ from the file to a Config": "config/*",
     "3 plugins, and what binds them to a plan": """

@@ -9,7 +9,8 @@ import click
 from evalkit.cache import cache_path
 from evalkit.cache_contents import Chosen, clear_cache, count_chosen
 from evalkit.cli.cache_times import parse_span
-from evalkit.errors import ConfigError, StoreError
+from evalkit.cli.confirm import confirm
+from evalkit.errors import StoreError
 from evalkit.report.numbers import plural
 
 __all__ = ["command"]
@@ -29,19 +30,10 @@ def command(model: str | None, older_than: str | None, *, yes: bool, reports: Pa
         click.echo(f"nothing to forget in {path}", err=True)
         return
     if not yes:
-        _confirm(question)
+        confirm(question)
     removed = clear_cache(path, chosen)
     what = f"forgot {plural(removed, 'answer')} of {path}" if path.exists() else f"removed {path}"
     click.echo(f"{what}; stored runs keep their answers", err=True)
-
-
-def _confirm(question: str) -> None:
-    try:
-        agrees = click.confirm(question, err=True)
-    except click.Abort:
-        agrees = False
-    if not agrees:
-        raise ConfigError("nothing was forgotten; answer y, or give --yes")
 
 
 def _question(path: Path, chosen: Chosen) -> str | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from evalkit.cli.confirm import confirm
 from evalkit.cli.history_choice import open_known
 from evalkit.errors import ConfigError
 from evalkit.registry import nearest
@@ -25,18 +26,9 @@ def command(name: str | None, *, keep: int, yes: bool, reports: Path) -> None:
             raise ConfigError(f"no run of {name!r} is registered in {history.path}{nearest(name, names)}")
         chosen = names if name is None else [name]
         if not yes:
-            _confirm(f"Forget all but the newest {plural(keep, 'run')} of {', '.join(chosen)}?")
+            confirm(f"Forget all but the newest {plural(keep, 'run')} of {', '.join(chosen)}?")
         for each in chosen:
             forgotten = history.forget(each, keep)
             left = len(history.runs(each))
             why = ", the first of each series that goes on among them" if left > keep else ""
             click.echo(f"{each}: {plural(forgotten, 'run')} forgotten, {left} remembered{why}", err=True)
-
-
-def _confirm(question: str) -> None:
-    try:
-        agrees = click.confirm(question, err=True)
-    except click.Abort:
-        agrees = False
-    if not agrees:
-        raise ConfigError("nothing was forgotten; answer y, or give --yes")
