@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from evalkit.errors import EvalkitError, PublishError
 from evalkit.weave_io.child_environment import child_environment
 from evalkit.weave_io.client import open_local_client
+from evalkit.weave_io.sdk_environment import prepare_environment
 
 if TYPE_CHECKING:
     from weave.trace.weave_client import WeaveClient
@@ -39,6 +40,7 @@ def open_client(backend: str, project: str, store: Path | None) -> Generator["We
     Raises:
         PublishError: the key, the project or the store's path is missing.
     """
+    prepare_environment()
     if backend == "wandb":
         if not any(os.environ.get(name) for name in _CREDENTIALS):
             # The SDK would ask for a key on stdin, which is not a person's.

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 
@@ -261,8 +262,12 @@ def test_a_row_that_the_journal_does_not_hold_withdraws_the_evaluation(tmp_path:
         publish_here(folder, store)
 
 
-def test_the_digest_of_an_evaluation_is_held(tmp_path: Path, store: Path) -> None:
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING], ids=logging.getLevelName)
+def test_the_digest_of_an_evaluation_is_held(
+    tmp_path: Path, store: Path, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """Another digest here splits every board there is: change it knowingly, and say so under "Numbers"."""
+    caplog.set_level(level, logger="weave")
     block = publish_here(make_run_folder(tmp_path), store)
     digest = block["evaluations"]["qa"].rpartition(":")[2]
     assert digest == "Xa4Hu91yTezXXHhuhAZ2g3i6CiQ8XY7hiWdUXgOyGuA"
