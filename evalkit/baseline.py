@@ -16,7 +16,15 @@ from evalkit.errors import ConfigError
 from evalkit.results import RunResult
 from evalkit.stored_items import MetricItems
 
-__all__ = ["FORMAT_VERSION", "Baseline", "MetricSpec", "baseline_text", "make_baseline", "read_baseline"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Baseline",
+    "MetricSpec",
+    "baseline_text",
+    "make_baseline",
+    "read_baseline",
+    "restate_baseline",
+]
 
 FORMAT_VERSION = 1
 
@@ -128,6 +136,13 @@ def make_baseline(run: RunResult, items: Sequence[MetricItems], *, author: str, 
         "reason": reason,
         "evaluations": evaluations,
     }
+    return Baseline.model_validate({**plain, "digest": digest_json(plain)})
+
+
+def restate_baseline(baseline: Baseline, *, author: str, reason: str, set_at: str) -> Baseline:
+    """Return the same scores as a baseline that somebody else set, at another time and for another reason."""
+    plain = {**baseline.model_dump(mode="json"), "author": author, "reason": reason, "set_at": set_at}
+    del plain["digest"]
     return Baseline.model_validate({**plain, "digest": digest_json(plain)})
 
 

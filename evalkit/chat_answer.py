@@ -2,16 +2,18 @@
 
 import json
 import math
-import re
+from collections.abc import Callable
 from typing import cast
 
+from evalkit.chat_error import inner_error
 from evalkit.records import Failure, FailureKind, Json, Prediction, PredictionOutcome, Usage
 from evalkit.triage import clean_message, failed, triage
 
-__all__ = ["as_object", "content_text", "malformed", "read_answer", "read_completion", "read_json"]
+__all__ = ["OnError", "as_object", "content_text", "malformed", "read_answer", "read_completion", "read_json"]
 
-_UNNAMED_ERROR = 500
-"""Status that an error inside a 200 stands for when it names none."""
+OnError = Callable[[int, Json], Failure]
+"""Makes a failure of an error's status and body."""
+
 _decode = json.JSONDecoder(parse_constant=lambda _: None).decode
 
 _MOST_TOKENS = 10**9
@@ -34,24 +36,28 @@ def malformed(problem: str) -> Prediction:
     return failed(Failure(FailureKind.TRANSIENT, f"reply with status 200 but {problem}", 200))
 
 
-def read_answer(raw: bytes) -> Prediction:
-    """Return what the body of a 200 says."""
+def read_answer(raw: bytes, on_error: OnError = triage) -> Prediction:
+    """Return what the body of a 200 says; `on_error` reads an error in it."""
     if not raw.strip():
         return malformed("an empty body")
     try:
         body = read_json(raw)
     except ValueError as error:
         return malformed(f"a body that is not JSON: {clean_message(str(error))}")
-    return read_completion(body)
+    return read_completion(body, on_error)
 
 
-def read_completion(body: Json) -> Prediction:
+def read_completion(body: Json, on_error: OnError = triage) -> Prediction:
     """Return what a decoded chat completion says: its first choice, or the error it carries instead."""
     completion = as_object(body)
+    if (error := inner_error(body)) is not None:
+        return failed(on_error(*error))
     choices = completion.get("choices")
     if not isinstance(choices, list) or not choices:
-        return _without_choices(completion)
+        return malformed("no choices")
     choice = as_object(cast("list[Json]", choices)[0])
+    if choice.get("finish_reason") == "error":
+        return malformed("an answer that ended in an error")
     if not isinstance(choice.get("message"), dict):
         return malformed("a choice without a message")
     return _predict(completion, choice, as_object(choice["message"]))
@@ -98,16 +104,6 @@ def _predict(body: dict[str, Json], choice: dict[str, Json], message: dict[str, 
         tool_calls=_finite(message.get("tool_calls") or None),
         logprobs=_finite(choice.get("logprobs")),
     )
-
-
-def _without_choices(body: dict[str, Json]) -> Prediction:
-    """Read a 200 that carries an error instead of an answer, as gateways send when their upstream failed."""
-    error = body.get("error")
-    if not error:
-        return malformed("no choices")
-    code = str(as_object(error).get("code"))
-    status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else _UNNAMED_ERROR
-    return failed(triage(status, body))
 
 
 def _usage(raw: Json) -> Usage | None:

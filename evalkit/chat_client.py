@@ -6,10 +6,12 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evalkit.chat_answer import read_answer, read_json
 from evalkit.chat_endpoint import FIRST_BYTE_AT, ChatEndpoint, open_client, request_options
+from evalkit.chat_limit import ReplyTooLargeError
 from evalkit.chat_stream import read_stream
 from evalkit.errors import AccessError, ProviderError
 from evalkit.image_store import ImageSender
@@ -60,7 +62,7 @@ class ChatModel:
         self._status_error = openai.APIStatusError
         self._connect_error = aiohttp.ClientConnectorError
         library_errors = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError)
-        self._errors: tuple[type[Exception], ...] = (*library_errors, OSError, EOFError, ValueError)
+        self._errors: tuple[type[Exception], ...] = (*library_errors, OSError, EOFError, ValueError, ReplyTooLargeError)
 
     async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
         """Return the answer; with `on_text`, hand over each piece of text.
@@ -76,7 +78,7 @@ class ChatModel:
             reply = await self._post(body)
         except self._errors as error:
             return self._failed(error)
-        answer = read_answer(reply.content)
+        answer = read_answer(reply.content, partial(self._triage, reply))
         if on_text is not None and answer.text:
             on_text(answer.text)
         timing = Timing(first_byte_s=_first_byte_s(reply, began))
@@ -134,12 +136,13 @@ class ChatModel:
         started_at, began = time.time(), time.perf_counter()
         reply = await self._post(body, stream=True)
         first_token_s: float | None = None
+        on_error = partial(self._triage, reply)
         try:
             if "event-stream" in reply.headers.get("content-type", "event-stream"):
-                answer, begun_at = await read_stream(reply.aiter_bytes(), on_text)
+                answer, begun_at = await read_stream(reply.aiter_bytes(), on_text, on_error)
                 first_token_s = None if begun_at is None else round(begun_at - began, 6)
             else:
-                answer = read_answer(await reply.aread())
+                answer = read_answer(await reply.aread(), on_error)
                 on_text(answer.text)
         finally:
             await reply.aclose()
@@ -160,20 +163,19 @@ class ChatModel:
 
     def _failure(self, error: BaseException) -> Failure:
         if isinstance(error, self._status_error):
-            return triage(
-                error.response.status_code,
-                _error_body(error.response),
-                error.response.headers,
-                now=time.time(),
-                secrets=self._secrets,
-            )
+            return self._triage(error.response, error.response.status_code, _error_body(error.response))
         cause, is_sent = error, True
         while cause.__cause__ is not None:
             cause = cause.__cause__
             is_sent = is_sent and not isinstance(cause, self._connect_error)
+        if isinstance(cause, ReplyTooLargeError):
+            return Failure(FailureKind.REJECTED, str(cause), cause.status)
         kind = FailureKind.ACCESS if _is_untrusted(cause) else FailureKind.TRANSIENT
         message = clean_message(f"no reply: {type(cause).__name__}: {cause}", self._secrets)
         return Failure(kind, message, is_sent=is_sent)
+
+    def _triage(self, reply: "httpx2.Response", status: int, body: Json) -> Failure:
+        return triage(status, body, reply.headers, now=time.time(), secrets=self._secrets)
 
 
 def _body(request: Request, images: ImageSender) -> dict[str, Json]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.chat_limit import limit_size
+
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
@@ -64,13 +66,14 @@ def open_client(endpoint: ChatEndpoint) -> "AsyncOpenAI":
             limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
             follow_redirects=False,
             trust_env=endpoint.uses_proxy,
-            event_hooks={"response": [_note_first_byte]},
+            event_hooks={"response": [_receive]},
             verify=endpoint.base_url.startswith("https:"),
         ),
     )
 
 
-async def _note_first_byte(reply: "httpx2.Response") -> None:
+async def _receive(reply: "httpx2.Response") -> None:
+    limit_size(reply)
     reply.extensions[FIRST_BYTE_AT] = time.perf_counter()
 
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from evalkit.chat_answer import as_object, content_text, malformed, read_completion, read_json
+from evalkit.chat_answer import OnError, as_object, content_text, malformed, read_completion, read_json
+from evalkit.chat_error import inner_error
 from evalkit.records import Json, Prediction
-from evalkit.triage import clean_message
+from evalkit.triage import clean_message, failed, triage
 
 __all__ = ["AnswerPieces", "read_events", "read_stream"]
 
@@ -17,9 +18,14 @@ _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 """Ends of a line; a carriage return at the very end of what has come may be half of one."""
 
 
-async def read_stream(chunks: AsyncIterator[bytes], on_text: Callable[[str], None]) -> tuple[Prediction, float | None]:
-    """Return the answer in a stream, and when (by `time.perf_counter`) its first piece came; None if none did."""
-    pieces = AnswerPieces()
+async def read_stream(
+    chunks: AsyncIterator[bytes], on_text: Callable[[str], None], on_error: OnError = triage
+) -> tuple[Prediction, float | None]:
+    """Return the answer in a stream, and when (by `time.perf_counter`) its first piece came; None if none did.
+
+    `on_error` reads an error that the stream carries.
+    """
+    pieces = AnswerPieces(on_error=on_error)
     begun_at: float | None = None
     try:
         async for event in read_events(chunks):
@@ -62,6 +68,7 @@ class AnswerPieces:
     """Takes one event after another; `finish` reads the whole. `has_begun` once a piece of the answer has come."""
 
     has_begun: bool = False
+    on_error: OnError = triage
     _body: dict[str, Json] = field(default_factory=dict[str, Json])
     _texts: list[str] = field(default_factory=list[str])
     _refusals: list[str] = field(default_factory=list[str])
@@ -84,8 +91,8 @@ class AnswerPieces:
         chunk = as_object(read_json(event))
         if not chunk:
             raise ValueError("a chunk that is no JSON object")
-        if chunk.get("error"):
-            self._error = self._error or read_completion({"error": chunk["error"]})
+        if (error := inner_error(chunk)) is not None:
+            self._error = self._error or failed(self.on_error(*error))
             return ""
         self._body.update({name: chunk[name] for name in ("model", "system_fingerprint", "usage") if chunk.get(name)})
         choices = _list(chunk.get("choices"))
@@ -105,7 +112,7 @@ class AnswerPieces:
         }
         logprobs = {"content": self._logprobs} if self._logprobs else None
         choice = {"message": message, "finish_reason": self._finish_reason, "logprobs": logprobs}
-        return read_completion({**self._body, "choices": [choice]})
+        return read_completion({**self._body, "choices": [choice]}, self.on_error)
 
     def _add_choice(self, choice: dict[str, Json]) -> str:
         delta = as_object(choice.get("delta"))

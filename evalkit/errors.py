@@ -9,7 +9,7 @@ EvalkitError                70  a bug, unless a subclass says otherwise
 ├── ProviderError            3  a provider could not be started or reached
 ├── AlertError               3  an alert could not be delivered; a night goes on without it
 └── StoreError               2  a run folder is missing, locked, of another version or broken
-    └── LockedError          2  another process does this work now
+    └── LockedError          3  another process does this work now
 
 A message says what was wrong, where, and what to do, in that order.
 """
@@ -119,3 +119,5 @@ class StoreError(EvalkitError):
 
 class LockedError(StoreError):
     """Another process does this work now; the message says which and since when."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE

@@ -50,16 +50,17 @@ def run_folders(reports: Path, name: str) -> list[RunFolder]:
 
 
 def find_unfinished(reports: Path, name: str, plan_digest: str, part: tuple[int, int] | None) -> RunFolder | None:
-    """Return the newest unfinished run of exactly this plan, younger than a day and not being written; else None."""
+    """Return the newest run of exactly this plan that is unfinished, younger than a day and not being written."""
     oldest = datetime.now(UTC) - RESUME_WITHIN
     for folder in run_folders(reports, name):
         run = folder.load()
         shard = None if part is None else [part[0] + 1, part[1]]
         if run.plan_digest != plan_digest or run.plan.get("shard") != shard or run.parent_run is not None:
             continue
-        if has_ended(folder, run) or datetime.fromisoformat(run.started_at) < oldest:
+        if datetime.fromisoformat(run.started_at) < oldest:
             return None
-        return None if is_locked(folder) else folder
+        if not has_ended(folder, run) and not is_locked(folder):
+            return folder
     return None
 
 

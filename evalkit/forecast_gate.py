@@ -11,12 +11,11 @@ from evalkit.forecast_spread import ItemSpread, StoredItems, assume_spread, spre
 from evalkit.plan import Cell, Plan
 from evalkit.records import Json
 from evalkit.registry import nearest
-from evalkit.stats.power import items_needed, smallest_detectable
+from evalkit.stats.power import MOST_TRIALS, Spread, items_needed, smallest_detectable, trials_needed
 
 __all__ = ["RulePower", "forecast_gate"]
 
 _MORE_TRIALS = 5
-_MOST_TRIALS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,8 @@ class RulePower:
 
     `alpha` is Holm's hardest step, the gate's over its `family`. `mde` is None for a fact and for a point rule, which
     have no error to speak of; `more_trials` and `twice_samples` are what it would be with those. `samples_needed` and
-    `trials_needed` notice `detect`; None where no number does, or nothing is known of trials.
+    `trials_needed` notice `detect`, `samples_to_pass` and `trials_to_pass` pass where nothing changed; None where no
+    number does, or nothing is known of trials, which `knows_trials` tells.
     """
 
     rule: str
@@ -50,6 +50,9 @@ class RulePower:
     mde_twice_samples: float | None = None
     samples_needed: int | None = None
     trials_needed: int | None = None
+    samples_to_pass: int | None = None
+    trials_to_pass: int | None = None
+    knows_trials: bool = False
 
     @property
     def is_too_weak(self) -> bool:
@@ -59,9 +62,23 @@ class RulePower:
     @property
     def enough(self) -> str:
         """How many samples, or trials, would notice `detect`, in words; empty where no number does."""
-        said = [] if self.samples_needed is None else [f"{_two_digits(self.samples_needed):,} samples"]
-        said += [] if self.trials_needed is None else [f"{self.trials_needed} trials"]
-        return f"about {' or '.join(said)}" if said else ""
+        return self._words(self.samples_needed, self.trials_needed)
+
+    @property
+    def enough_to_pass(self) -> str:
+        """How many samples, or trials, would pass where nothing changed; empty where the plan's do, or none would."""
+        too_few = self.samples_to_pass is not None and self.samples_to_pass > self.samples
+        return self._words(self.samples_to_pass, self.trials_to_pass) if too_few else ""
+
+    def _words(self, samples: int | None, trials: int | None) -> str:
+        if samples is None:
+            return ""
+        said = f"about {_two_digits(samples):,} samples"
+        if trials is not None:
+            return f"{said} or {trials} trials{' on both sides' if self.claim == 'max_drop' else ''}"
+        if self.knows_trials:
+            return f"{said}; {MOST_TRIALS} trials would not do, so much do the samples themselves differ"
+        return said
 
     def describe(self) -> dict[str, Json]:
         """Return it as JSON."""
@@ -178,12 +195,12 @@ def _reach(held: _Held, cell: Cell, gate: GateSpec, *, alpha: float, spread: Ite
         return smallest_detectable(error, alpha=alpha, power=gate.power, margin=margin)
 
     more = max(_MORE_TRIALS, 2 * trials) if can_average else None
-    detect, needed = held.rule.detect, math.inf
-    enough: Iterator[int] = iter(())
-    if detect is not None:
-        needed = items_needed(detect, spread.deviation(trials), alpha=alpha, power=gate.power, margin=margin)
-        times = range(trials, _MOST_TRIALS + 1) if can_average else range(trials, trials + 1)
-        enough = (each for each in times if notice(held.samples, each) <= detect)
+    enough = _Enough(spread, held.samples, trials, can_average)
+    found: dict[str, Json] = {}
+    if held.rule.detect is not None:
+        found |= enough.of("needed", held.rule.detect, alpha=alpha, power=gate.power, margin=margin)
+    if held.rule.max_drop is not None:
+        found |= enough.of("to_pass", margin, alpha=gate.alpha, power=gate.power, margin=0.0)
     return {
         "deviation": spread.deviation(trials),
         "basis": spread.basis,
@@ -192,9 +209,30 @@ def _reach(held: _Held, cell: Cell, gate: GateSpec, *, alpha: float, spread: Ite
         "more_trials": more,
         "mde_more_trials": None if more is None else notice(held.samples, more),
         "mde_twice_samples": notice(2 * held.samples, trials),
-        "samples_needed": math.ceil(needed) if math.isfinite(needed) else None,
-        "trials_needed": next(enough, None),
+        "knows_trials": can_average,
+        **found,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Enough:
+    """What would be enough for a goal: more samples at these trials, or more trials of these samples."""
+
+    spread: ItemSpread
+    samples: int
+    trials: int
+    can_average: bool
+
+    def of(self, goal: str, drop: float, *, alpha: float, power: float, margin: float) -> dict[str, Json]:
+        samples = items_needed(drop, self.spread.deviation(self.trials), alpha=alpha, power=power, margin=margin)
+        trials = math.inf
+        if self.can_average:
+            parts = Spread(self.spread.between, self.spread.within or 0.0)
+            trials = trials_needed(drop, parts, self.samples, alpha=alpha, power=power, margin=margin)
+        return {
+            f"samples_{goal}": math.ceil(samples) if math.isfinite(samples) else None,
+            f"trials_{goal}": max(self.trials, math.ceil(trials)) if trials <= MOST_TRIALS else None,
+        }
 
 
 def _two_digits(count: int) -> int:

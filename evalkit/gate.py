@@ -1,6 +1,5 @@
 """A gate: rules held against a run's stored scores, and against a baseline's, to a verdict; pure."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -9,12 +8,12 @@ from evalkit.config.gates import GateSpec
 from evalkit.gate_budgets import BUDGETS, read_budget
 from evalkit.gate_facts import judge_fact, read_fact
 from evalkit.gate_plan import PlannedCheck, plan_checks
+from evalkit.gate_reach import reach_of
 from evalkit.gate_result import Check, GateResult
 from evalkit.gate_scores import Evidence, weigh
 from evalkit.records import Json
 from evalkit.results import CellResult
 from evalkit.stats.multiple import holm
-from evalkit.stats.power import items_needed, smallest_detectable
 from evalkit.stats.verdicts import Claim, Verdict
 from evalkit.stored_items import MetricItems
 
@@ -143,7 +142,7 @@ def _score_check(check: PlannedCheck, evidence: Evidence, proof: _Proof, gate: G
         alpha=gate.alpha,
         p_raw=observed.p,
         p_adjusted=None if observed.p is None else proof.p,
-        **_power(check, evidence, proof.family, gate),
+        **reach_of(check, evidence, family=proof.family, gate=gate),
     )
 
 
@@ -203,29 +202,6 @@ def _assemble(
         higher_is_better=check.items.higher_is_better,
         **more,
     )
-
-
-def _power(check: PlannedCheck, evidence: Evidence, family: int, gate: GateSpec) -> dict[str, Json]:
-    """Return what this many items could notice, and how many would notice more; FAIL at Holm's hardest step."""
-    error, n, detect = evidence.standard_error, evidence.observed.n, check.rule.detect
-    if error is None or not n:
-        return {"power": gate.power, "detect": detect}
-    alpha, deviation = gate.alpha / max(1, family), error * math.sqrt(n)
-    is_drop = check.claim == "max_drop"
-    margin = check.limit if is_drop else 0.0
-    enough = {
-        "items_needed": None
-        if detect is None
-        else items_needed(detect, deviation, alpha=alpha, power=gate.power, margin=margin),
-        "items_to_pass": items_needed(margin, deviation, alpha=gate.alpha, power=gate.power) if is_drop else None,
-    }
-    return {
-        "power": gate.power,
-        "detect": detect,
-        "standard_error": error,
-        "mde": smallest_detectable(error, alpha=alpha, power=gate.power, margin=margin),
-        **{name: math.ceil(count) for name, count in enough.items() if count is not None and math.isfinite(count)},
-    }
 
 
 def _fact_check(

@@ -1,5 +1,6 @@
 """The nouns of a gate: one check's answer with its evidence, and the verdict over all of them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -18,6 +19,8 @@ class Check:
     stand in the metric's own direction. The bounds are one-sided at `alpha`, not adjusted; `p_adjusted` is Holm's over
     the gate. `mde` is the true drop (or shortfall) that is noticed with the gate's power, `items_needed` how many items
     notice `detect`, `items_to_pass` how many pass where nothing changed. `standard_error` is what they rest on.
+    `trials_needed` and `trials_to_pass` are how many trials of these items on both sides would do instead: infinite
+    where none do, None where the noise between trials is not known.
     `is_fact`: a figure of this run, compared directly; `is_point`: the bare number, no error control.
     """
 
@@ -54,6 +57,14 @@ class Check:
     mde: float | None = None
     items_needed: int | None = None
     items_to_pass: int | None = None
+    trials_needed: float | None = None
+    trials_to_pass: float | None = None
+
+    @property
+    def is_too_weak(self) -> bool:
+        """Whether the data left open what they were too few to notice; what is proven needs no more of them."""
+        is_open = self.verdict is Verdict.INCONCLUSIVE
+        return is_open and self.detect is not None and self.mde is not None and self.mde > self.detect
 
     def describe(self) -> dict[str, Json]:
         """Return the check as run.json holds it: the figures every reader needs, under their textbook names."""
@@ -89,11 +100,17 @@ class Check:
             "mde": self.mde,
             "n_needed": self.items_needed,
             "n_to_pass": self.items_to_pass,
+            "trials_needed": _count(self.trials_needed),
+            "trials_to_pass": _count(self.trials_to_pass),
             "method": self.method,
             "seed": None,
             "looks": 1,
         }
         return plain
+
+
+def _count(trials: float | None) -> int | None:
+    return None if trials is None or math.isinf(trials) else int(trials)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

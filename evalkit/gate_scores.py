@@ -4,7 +4,7 @@ import math
 import operator
 from array import array
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.compare import SamplePairs
 from evalkit.gate_plan import PlannedCheck
@@ -12,6 +12,7 @@ from evalkit.records import ScoreOutcome
 from evalkit.score_columns import rule_of
 from evalkit.stats.intervals import Scores
 from evalkit.stats.pairing import Pairing
+from evalkit.stats.power import Spread
 from evalkit.stats.verdicts import Claim, judge_difference, judge_level
 from evalkit.stored_items import MetricItems
 
@@ -25,7 +26,8 @@ class Evidence:
     `worst` and `best` are the same claim with every missing score at its worst and at its best for the candidate. `n`
     counts the samples that the check is about, `missing` those of them without a score on a side, which counts as
     `missing_infra` where the infrastructure or a scorer failed; `missing_model` failed by themselves and score 0.
-    `standard_error` is that of the claim's estimate; `limit` what the claim was held against.
+    `standard_error` is that of the claim's estimate; `limit` what the claim was held against. `spread` tells what
+    part of a difference's variance more trials would take away; None where that is not known.
     """
 
     observed: Claim
@@ -39,6 +41,7 @@ class Evidence:
     trials: int
     is_grouped: bool
     standard_error: float | None
+    spread: Spread | None = None
 
     @property
     def share_missing(self) -> float:
@@ -85,7 +88,9 @@ def _difference(
         neither = [math.isnan(a) and math.isnan(b) for a, b in zip(new.values, old.values, strict=True)]
         worst = claim(_without(low, neither), old_high)
         best = claim(_without(high, neither), old_low)
-    return _evidence(check, observed, (worst, best), new, missing=missing, error=observed.standard_error, trials=trials)
+    error = observed.standard_error
+    found = _evidence(check, observed, (worst, best), new, missing=missing, error=error, trials=trials)
+    return replace(found, spread=_spread(check, observed))
 
 
 def _level(check: PlannedCheck, items: MetricItems, alpha: float) -> Evidence:
@@ -116,6 +121,19 @@ def _level(check: PlannedCheck, items: MetricItems, alpha: float) -> Evidence:
     missing = sum(map(math.isnan, side.values)) if side.has_gaps else 0
     error = _level_error(observed, limit)
     return _evidence(check, observed, (worst, best), side, missing=missing, error=error, trials=items.trials)
+
+
+def _spread(check: PlannedCheck, observed: Claim) -> Spread | None:
+    """Return where a difference's variance comes from; a slice's own noise between trials is not known."""
+    sides = [each for each in (check.items, check.baseline) if each is not None]
+    if observed.standard_error is None or check.places is not None:
+        return None
+    noises = [(each.within, each.trials) for each in sides if each.within is not None]
+    if len(noises) < len(sides):
+        return None
+    seen = sum(within / trials for within, trials in noises)
+    variance = observed.standard_error**2 * observed.n
+    return Spread(max(0.0, variance - seen), sum(within for within, _ in noises))
 
 
 def _level_error(claim: Claim, limit: float) -> float | None:

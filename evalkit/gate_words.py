@@ -4,9 +4,10 @@ import math
 
 from evalkit.gate_result import Check, GateResult
 from evalkit.records import Json
+from evalkit.stats.power import MOST_TRIALS
 from evalkit.stats.verdicts import Verdict
 
-__all__ = ["check_line", "check_subject", "describe_gate", "gate_lines", "gate_sentence"]
+__all__ = ["check_line", "check_subject", "describe_gate", "gate_lines", "gate_sentence", "weakness_line"]
 
 _TINY_P = 1e-4
 _NAMED = 3
@@ -56,6 +57,17 @@ def check_line(check: Check, gate: GateResult) -> str:
         word = "WARN"
     head = f"{word} {check_subject(check, gate)}: {_figure(check)}{_bounds(check)} ({_basis(check, gate)})."
     return " ".join(part for part in (head, _because(check), *_reach(check)) if part)
+
+
+def weakness_line(check: Check, gate: GateResult) -> str:
+    """Return what is wrong with a check that is too weak for what it must notice, and what mends it."""
+    enough = f"no number does while max_drop is {check.limit:g}"
+    if check.items_needed is not None:
+        enough = f"that needs about {_about(check.items_needed)} items{_or_trials(check.trials_needed)}"
+    return (
+        f"gate rule {check_subject(check, gate)} must notice {check.detect:g} and this run would notice "
+        f"{check.mde:.3f}: {enough}; raise detect, or say --allow {check.name}"
+    )
 
 
 def _figure(check: Check) -> str:
@@ -115,10 +127,24 @@ def _reach(check: Check) -> list[str]:
         drop = "rise"
     said = [f"This run would notice a {drop} of {check.mde:.3f} (power {check.power:.0%})."]
     if check.detect is not None and check.items_needed is not None and check.items_needed > check.items:
-        said.append(f"To detect {check.detect:.3f}: about {_about(check.items_needed)} items.")
+        said.append(
+            f"To detect {check.detect:.3f}: about {_about(check.items_needed)} items{_or_trials(check.trials_needed)}."
+        )
     if check.verdict is Verdict.INCONCLUSIVE and check.detect is None and check.items_to_pass is not None:
-        said.append(f"To pass where nothing changed: about {_about(check.items_to_pass)} items.")
+        said.append(
+            f"To pass where nothing changed: about {_about(check.items_to_pass)} items"
+            f"{_or_trials(check.trials_to_pass)}."
+        )
     return said
+
+
+def _or_trials(trials: float | None) -> str:
+    """Return how many trials would do as well, in words; nothing where the noise between trials is not known."""
+    if trials is None:
+        return ""
+    if trials > MOST_TRIALS:
+        return f"; {MOST_TRIALS} trials would not do, so much do the items themselves differ"
+    return f" or {trials:.0f} trials on both sides"
 
 
 def _number(value: float, check: Check) -> str:

@@ -55,7 +55,7 @@ class GroupScores:
             upper=whole.upper,
             confidence=confidence,
             method=whole.method,
-            n=whole.n,
+            n=sum(member.result.n for member in self.members),
             clusters=self._clusters(),
             worst=_mean([member.result.worst for member in self.members]) if is_whole else None,
             best=_mean([member.result.best for member in self.members]) if is_whole else None,

@@ -48,11 +48,22 @@ class Holder:
 
 
 class NightLock:
-    """A lock that is held; its owner keeps renewing it in a thread of its own until `release`."""
+    """A lock that is held; its owner keeps renewing it in a thread of its own until `release`.
 
-    def __init__(self, history: History, holder: Holder, *, ttl_s: float, clock: Callable[[], float]) -> None:
+    `taken_from` is who held it before and never let it go: it was killed, or has not been heard of since.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        holder: Holder,
+        *,
+        taken_from: Holder | None = None,
+        ttl_s: float,
+        clock: Callable[[], float],
+    ) -> None:
         """Use `night_lock`."""
-        self.holder = holder
+        self.holder, self.taken_from = holder, taken_from
         self.is_lost = False
         self._history, self._ttl_s, self._clock = history, ttl_s, clock
         self._is_done = threading.Event()
@@ -60,11 +71,13 @@ class NightLock:
         self._renewer.start()
 
     def check(self) -> None:
-        """Do nothing while the lock is held.
+        """Renew the lock, so that what follows at once is done by its only holder.
 
         Raises:
             LockedError: it expired, as after a machine's sleep, and another process has taken it.
         """
+        with suppress(StoreError):  # what is known from the last renewal holds
+            self.is_lost = self.is_lost or not self._renew()
         if self.is_lost:
             raise LockedError(
                 f"the lock of {self.holder.name} expired and another process took it over; this one does no more"
@@ -126,7 +139,7 @@ def night_lock(
         if held is not None and not held.has_let_go(now):
             raise LockedError(f"{name} is at work already: {held}; wait for it, or end that process")
         _write(db, mine)
-    lock = NightLock(history, mine, ttl_s=ttl_s, clock=clock)
+    lock = NightLock(history, mine, taken_from=held, ttl_s=ttl_s, clock=clock)
     try:
         yield lock
     finally:

@@ -1,9 +1,13 @@
 """One night: run it or go on with it, hold it against the nights before, write the morning report, tell who asked."""
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.budget import Budget
+from evalkit.engine import Lane, Progress
 from evalkit.errors import ExitCode, most_pressing
 from evalkit.folders import has_ended
 from evalkit.gate_run import RunGate
@@ -29,7 +33,8 @@ class Night:
     """What a night is run with.
 
     `catalog` is what the endpoints' lists of models have shown that is worth telling, `unavailable` the models of the
-    config that they lack, `notes` what there is to say beside.
+    config that they lack, `notes` what there is to say beside. `hold` raises LockedError where the night has become
+    another process's: it is asked before anything is published or registered.
     """
 
     plan: Plan
@@ -38,6 +43,7 @@ class Night:
     history: History
     weave: WeaveTarget
     gate: RunGate | None
+    hold: Callable[[], None]
     watch: Watch | None = None
     catalog: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
@@ -50,10 +56,12 @@ def conduct_night(night: Night, *, anew: bool = False) -> tuple[NightResult, Run
     A night that has ended already asks nothing again: it is read anew. `anew` runs it once more all the same.
 
     Raises:
+        LockedError: another process has taken the night over; nothing of it was published here.
         EvalkitError: the night could not run; what was answered is saved.
     """
     quarantine = _quarantine(night.plan)
     end = _run(night, anew=anew)
+    night.hold()
     code = most_pressing(end.exit_code, *((ExitCode.ACCESS,) if night.unavailable else ()))
     past = night.history.register(end.folder, end.run, kind="nightly", night=night.night, exit_code=int(code))
     return _read(night, end, past, quarantine, code), end
@@ -70,7 +78,21 @@ def _run(night: Night, *, anew: bool) -> RunEnd:
     if begun is not None and has_ended(*begun):
         return _ended(*begun, night.gate)
     folder = start_night(night.reports, plan.config.name, night.night) if begun is None else begun[0]
-    return asyncio.run(run_plan(plan, folder, weave=night.weave, watch=night.watch, gate=night.gate))
+    return asyncio.run(run_plan(plan, folder, weave=night.weave, watch=_holding(night), gate=night.gate))
+
+
+def _holding(night: Night) -> Watch:
+    """Watch the engine, and when it has ended make sure that the night is still ours, before anything is published."""
+
+    @asynccontextmanager
+    async def watch(progress: Progress, lanes: Mapping[str, Lane], budget: Budget) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as opened:
+            if night.watch is not None:
+                await opened.enter_async_context(night.watch(progress, lanes, budget))
+            yield
+        night.hold()
+
+    return watch
 
 
 def _ended(folder: RunFolder, run: RunResult, gate: RunGate | None) -> RunEnd:

@@ -45,7 +45,7 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
             **common,
         )
     for metric in result.moved:
-        title, *lines = claim_metric(metric)
+        title, *lines = _named(metric)
         yield Alert(kind=AlertKind.MOVED, key=_moved_key(metric), title=title, lines=tuple(lines), **common)
     for model in result.unavailable:
         said = f"The endpoint no longer lists {model}, so it was left out of this night."
@@ -54,6 +54,14 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
         title, *lines = result.catalog
         key = f"catalog {result.night}"
         yield Alert(kind=AlertKind.CATALOG, key=key, title=title, lines=tuple(lines), **common)
+
+
+def _named(metric: MetricNight) -> tuple[str, ...]:
+    """Return the sentences of a metric that moved, the first of which names it."""
+    first, *others = claim_metric(metric)
+    if metric.found_tonight is None:
+        first = f"{metric.title}, {first[:1].lower()}{first[1:]}"
+    return first, *others
 
 
 def _checked(result: NightResult) -> Iterator[str]:

@@ -29,7 +29,7 @@ def fetch_baseline(
     backend: str,
     project: str,
     store: Path,
-    name: str,
+    name: str | None,
     before: str | None,
     environment: Mapping[str, str],
     deadline_s: float = DEADLINE_S,
@@ -41,11 +41,9 @@ def fetch_baseline(
     """
     if backend != "wandb" and not store.is_file():
         raise ConfigError(f"baseline {reference}: there is no embedded store at {store}; publish a run there first")
-    options = {"backend": backend, "project": project, "store": str(store), "name": name}
-    options |= {} if before is None else {"before": before}
-    said = asyncio.run(
-        _ask([reference, *(f"--{key}={value}" for key, value in options.items())], backend, environment, deadline_s)
-    )
+    options = {"backend": backend, "project": project, "store": store, "name": name, "before": before}
+    given = [f"--{key}={value}" for key, value in options.items() if value is not None]
+    said = asyncio.run(_ask([reference, *given], backend, environment, deadline_s))
     if said.get("event") != "done":
         error = str(said.get("error") or "the process that reads it died without a word")
         raise ConfigError(f"baseline {reference}: {hide_keys(error, environment)}")

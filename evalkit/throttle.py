@@ -91,6 +91,11 @@ class Throttle:
         return self._hold.seconds - self._hold.wait_s
 
     @property
+    def wait_s(self) -> float:
+        """Seconds from now for which the server has every call held back."""
+        return self._hold.wait_s
+
+    @property
     def noise(self) -> float:
         """The share of calls that the server refuses whatever the limit, as far as is known."""
         return 0.0 if self._adaptive is None else self._adaptive.noise

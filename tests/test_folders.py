@@ -79,10 +79,13 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert find_unfinished(tmp_path, "qa", "d", None) == folder
 
 
-def test_a_newer_complete_run_ends_the_search(tmp_path: Path) -> None:
-    stored(tmp_path, run(), "20260101T000000-aaaa")
+def test_newer_runs_that_ended_or_are_being_written_are_passed_by(tmp_path: Path) -> None:
+    left = stored(tmp_path, run(), "20260101T000000-aaaa")
     stored(tmp_path, run("complete"), "20260102T000000-bbbb")
-    assert find_unfinished(tmp_path, "qa", "d", None) is None
+    written = stored(tmp_path, run(), "20260103T000000-cccc")
+    with lock_folder(written):
+        assert find_unfinished(tmp_path, "qa", "d", None) == left
+    assert find_unfinished(tmp_path, "qa", "d", None) == written
 
 
 def test_a_run_is_found_by_path_name_and_id(tmp_path: Path) -> None:

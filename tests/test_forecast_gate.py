@@ -1,5 +1,6 @@
 """What each gate rule could notice, and what it rests on."""
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,29 @@ def test_trials_that_would_do_do(tmp_path: Path) -> None:
     assert not again.is_too_weak
     (fewer,) = reach(tmp_path, wanted, evaluations=[{**evaluation, "trials": rule.trials_needed - 1}])
     assert fewer.is_too_weak
+
+
+@pytest.mark.parametrize(
+    ("flip", "within", "says"),
+    [
+        pytest.param(30, 0.2, " trials on both sides", id="trials do"),
+        pytest.param(
+            30, 0.001, "; 100 trials would not do, so much do the samples themselves differ", id="items differ"
+        ),
+        pytest.param(30, None, "0 samples", id="noise not known"),
+    ],
+)
+def test_what_is_enough_in_words(tmp_path: Path, flip: int, within: float | None, says: str) -> None:
+    """Two stored runs tell: how much their items differ, and how much of that is between trials."""
+    runs = [run_of("a", 80, trials=2), run_of("b", 80, flip=flip, trials=2)]
+    stored = tuple(StoredItems(r.name, [dataclasses.replace(each, within=within) for each in r.items]) for r in runs)
+    evaluation = {"name": "qa", "dataset": "qa", "trials": 2}
+    (rule,) = reach(tmp_path, {**RULE, "detect": 0.1}, stored=stored, evaluations=[evaluation])
+    assert rule.is_too_weak
+    assert rule.enough.endswith(says)
+    (open_rule,) = reach(tmp_path, RULE, stored=stored, evaluations=[evaluation])
+    assert (open_rule.enough, open_rule.enough_to_pass.startswith("about ")) == ("", True)
+    assert open_rule.samples_to_pass > 100
 
 
 def test_another_reducer_than_the_mean_gains_nothing_known_from_trials(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,7 +6,9 @@ import pytest
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.gate_words import check_line, describe_gate, gate_sentence
 from evalkit.stats.pairing import Pairing
+from evalkit.stats.power import smallest_detectable
 from evalkit.stats.verdicts import Verdict, judge_difference
+from evalkit.stored_items import MetricItems
 from tests.gating import MEASURE, cell, check, gate, items, share
 
 DROP = {"metric": "qa.exact", "max_drop": 0.02}
@@ -241,6 +244,58 @@ def test_the_line_says_what_was_seen_and_what_could_have_been() -> None:
     block = describe_gate(found)["checks"][0]
     wanted = "verdict estimate lower upper alpha p_raw p_adj n_items n_clusters trials n_missing_infra n_missing_model"
     assert set(f"{wanted} margin mde n_needed method seed looks".split()) <= block.keys()
+
+
+def noisy(moved: float, within: float | None) -> MetricItems:
+    """Return 200 items of 0.5, a part of them moved by a half, from two trials: graded, so that the plain t is read."""
+    values = [(0.0 if n % 4 else 1.0) if n % 2 == 0 and n % 10 >= 10 - 10 * moved else 0.5 for n in range(200)]
+    return items(values, kind="graded", trials=2, repeats=2, within=within)
+
+
+@pytest.mark.parametrize(
+    ("within", "rule", "said"),
+    [
+        pytest.param(
+            0.05, {"detect": 0.05}, "To detect 0.050: about 350 items or 4 trials on both sides.", id="detect"
+        ),
+        pytest.param(0.05, {}, "To pass where nothing changed: about 780 items or 8 trials on both sides.", id="pass"),
+        pytest.param(
+            0.02,
+            {"detect": 0.05},
+            "To detect 0.050: about 350 items; 100 trials would not do, so much do the items themselves differ.",
+            id="items differ",
+        ),
+        pytest.param(None, {"detect": 0.05}, "To detect 0.050: about 350 items.", id="noise not known"),
+    ],
+)
+def test_more_trials_are_advised_where_they_do(within: float | None, rule: dict[str, float], said: str) -> None:
+    found = gate({**DROP, **rule}, new=[noisy(0.4, within)], old=[noisy(0.0, within)])
+    assert check_line(found.checks[0], found).endswith(said)
+
+
+def test_the_trials_advised_are_enough_and_fewer_are_not() -> None:
+    """With them the standard error is what the formula of the variance's parts says, and the reach is `detect`."""
+    within = 0.04
+    (seen,) = gate({**DROP, "detect": 0.05}, new=[noisy(0.4, within)], old=[noisy(0.0, within)]).checks
+    assert seen.trials_needed is not None
+    assert seen.standard_error is not None
+    between = seen.standard_error**2 * 200 - 2 * within / 2
+
+    def reach(trials: float) -> float:
+        error = math.sqrt((between + 2 * within / trials) / 200)
+        return smallest_detectable(error, alpha=0.05, power=0.8, margin=0.02)
+
+    assert reach(seen.trials_needed) <= 0.05 < reach(seen.trials_needed - 1)
+    described = describe_gate(gate({**DROP, "detect": 0.05}, new=[noisy(0.4, 0.02)], old=[noisy(0.0, 0.02)]))
+    assert described["checks"][0]["trials_needed"] is None
+
+
+def test_a_slice_says_nothing_of_trials() -> None:
+    """The noise between trials is that of all samples: of a part of them nothing tells."""
+    part = {"half": {"even": range(0, 200, 2)}}
+    new, old = (dataclasses.replace(noisy(flip, 0.04), slices=part) for flip in (0.4, 0.0))
+    (found,) = gate({**DROP, "detect": 0.05, "slice": "half=even"}, new=[new], old=[old]).checks
+    assert (found.trials_needed, found.trials_to_pass) == (None, None)
 
 
 def test_several_models_are_named() -> None:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import click
 
 import evalkit
+from evalkit.cli.output_file import write_output
 from evalkit.compare import MEASURED_DIFFERENTLY, MIN_OVERLAP, adjust_family, compare
 from evalkit.comparison import Comparison
 from evalkit.errors import ConfigError
@@ -20,7 +21,7 @@ from evalkit.report.comparison_values import describe_comparison
 from evalkit.report.flips import read_flips
 from evalkit.rescoring import rescore_run
 from evalkit.side_choice import choose_sides, find_named, open_runs
-from evalkit.store import RunFolder, write_atomically
+from evalkit.store import RunFolder
 
 __all__ = ["command"]
 
@@ -73,7 +74,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     if html is not None or markdown is not None:
         sections = build_comparison(comparisons, shown)
         if html is not None:
-            write_atomically(html, render_comparison(_title(comparisons), sections, version=evalkit.__version__))
+            write_output(html, render_comparison(_title(comparisons), sections, version=evalkit.__version__))
             click.echo(f"comparison: {html}", err=True)
         if markdown is not None:
             _write_markdown(markdown, summarize_comparison(sections))
@@ -133,5 +134,5 @@ def _write_markdown(place: str, text: str) -> None:
     if place == "-":
         click.echo(text, nl=False)
     else:
-        write_atomically(Path(place), text)
+        write_output(Path(place), text)
         click.echo(f"comparison: {place}", err=True)

@@ -15,6 +15,7 @@ from evalkit.cli.history_choice import (
     open_known,
     which_runs,
 )
+from evalkit.cli.output_file import write_output
 from evalkit.flip_ledger import FlipLedger, SampleState, make_ledger
 from evalkit.flip_rule import FAILING, NIGHTS, PASS_AT, FlipRule
 from evalkit.history import History
@@ -27,7 +28,6 @@ from evalkit.report.flip_sections import build_ledgers
 from evalkit.report.numbers import plural
 from evalkit.report.run_pages import RunPages
 from evalkit.report.trend_page import render_trends
-from evalkit.store import write_atomically
 from evalkit.trend_reading import refuse_metric
 
 __all__ = ["command"]
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
         page = render_trends(
             "Samples over nights", sections, name=name, leads=_leads(name, ledgers), version=evalkit.__version__
         )
-        write_atomically(html, page)
+        write_output(html, page)
         click.echo(f"flips: {html}", err=True)
     if as_json:
         described = [_describe(ledger, pairs) for ledger, pairs in zip(ledgers, shown, strict=True)]

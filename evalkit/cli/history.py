@@ -12,6 +12,7 @@ import click
 
 import evalkit
 from evalkit.cli.history_choice import open_known
+from evalkit.cli.output_file import write_output
 from evalkit.errors import ConfigError
 from evalkit.history import History
 from evalkit.history_series import matches
@@ -21,7 +22,6 @@ from evalkit.report.history_page import history_lines, render_history
 from evalkit.report.history_table import MOST_MODELS, PastRuns, build_history, describe_history, format_age
 from evalkit.report.numbers import plural
 from evalkit.report.terminal import clean_text
-from evalkit.store import write_atomically
 
 __all__ = ["command"]
 
@@ -112,11 +112,7 @@ def _pages(runs: Sequence[PastRun], beside: Path) -> Mapping[str, str]:
 
 
 def _write_page(path: Path, page: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, page)
-    except OSError as error:
-        raise ConfigError(f"{path}: the page cannot be written ({error.strerror}); choose another file") from None
+    write_output(path, page)
     click.echo(f"past runs: {path}", err=True)
 
 

@@ -10,39 +10,30 @@ from pathlib import Path
 
 import click
 
-import evalkit
 from evalkit.alert_channels import BoundChannel, build_channels, tell
 from evalkit.catalog_watch import CatalogWatch, watch_catalog, watched_plan
+from evalkit.cli.night_files import write_night
 from evalkit.cli.progress import watch_progress
 from evalkit.cli.run import conclude, plan_config, resolve_weave
+from evalkit.cli.weak_rules import allow_option, refuse_weak_rules
 from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
-from evalkit.errors import ConfigError, EvalkitError, ExitCode
-from evalkit.flip_ledger import SampleState
+from evalkit.errors import ConfigError, EvalkitError, ExitCode, LockedError
 from evalkit.gate_run import open_gate
 from evalkit.history import History, history_path
 from evalkit.night_folder import find_night, parse_night
-from evalkit.night_lock import night_lock
+from evalkit.night_lock import NightLock, night_lock
 from evalkit.night_result import NightResult, NightState
 from evalkit.nightly import Night, conduct_night, could_not_run
 from evalkit.nightly_alerts import find_alerts
 from evalkit.past_runs import PastEvent
 from evalkit.plan import Plan
 from evalkit.prices import check_budget
-from evalkit.report.blocks import Block
-from evalkit.report.flip_answers import read_then_and_now
-from evalkit.report.flip_sections import show_then_and_now
 from evalkit.report.night_claims import claim_night
-from evalkit.report.night_page import render_night, summarize_night
-from evalkit.report.night_sections import build_night
-from evalkit.report.run_pages import RunPages
 from evalkit.runner import RunEnd
-from evalkit.store import write_atomically
 
 __all__ = ["command"]
-
-_SHOWN_FAILURES = 10
 
 
 @click.command("nightly", help="Run tonight's comparison: against the nights before, with a report and alerts.")
@@ -52,6 +43,7 @@ _SHOWN_FAILURES = 10
 @click.option("--night", "named", metavar="DATE", help="The night it is for, as in 2026-11-23; today in UTC.")
 @click.option("--again", "is_again", is_flag=True, help="Run the night once more, though it has run already.")
 @click.option("--baseline", metavar="B", help="What the gate holds the night to; else gate.baseline.")
+@allow_option
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--no-alerts", is_flag=True, help="Tell nobody.")
 @click.option("--json", "as_json", is_flag=True, help="Print the night as JSON to stdout instead of the report's path.")
@@ -64,6 +56,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     named: str | None,
     is_again: bool,
     baseline: str | None,
+    allow: tuple[str, ...],
     no_publish: bool,
     no_alerts: bool,
     as_json: bool,
@@ -73,16 +66,18 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     night = parse_night(named)
     loaded = _load(config, profile, overrides)
     channels = () if no_alerts else build_channels(loaded.config.nightly.alerts, loaded.path.parent)
-    options = _Options(night, reports, baseline, is_again=is_again, publishes=not no_publish)
+    options = _Options(night, reports, baseline, allow, is_again=is_again, publishes=not no_publish)
     with ExitStack() as opened:
         history = opened.enter_context(History(history_path(os.environ, reports.resolve().parent)))
-        opened.enter_context(night_lock(history, loaded.config.name, owner=f"the night of {night}"))
-        result, end = _conduct(loaded, history, options)
+        lock = opened.enter_context(night_lock(history, loaded.config.name, owner=f"the night of {night}"))
+        _say_taken_over(lock)
+        result, end = _conduct(loaded, history, lock, options)
         if end is not None:
             conclude(end, shows_path=False)
-        page = _write(result, reports)
+        page = write_night(result, reports, history)
+        lock.check()
         said = asyncio.run(_tell(result, channels, history, page))
-        _write(result, reports, said)
+        write_night(result, reports, history, said)
     _, word, headline, detail = claim_night(result)
     for line in (f"{word}: {headline}", detail, *result.catalog, *result.notes, *said):
         click.echo(line, err=True)
@@ -95,6 +90,7 @@ class _Options:
     night: str
     reports: Path
     baseline: str | None
+    allow: tuple[str, ...]
     is_again: bool = dataclasses.field(kw_only=True)
     publishes: bool = dataclasses.field(kw_only=True)
 
@@ -109,14 +105,24 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Loaded
     return loaded
 
 
-def _conduct(loaded: LoadedConfig, history: History, options: _Options) -> tuple[NightResult, RunEnd | None]:
+def _say_taken_over(lock: NightLock) -> None:
+    before = lock.taken_from
+    if before is not None:
+        click.echo(f"taken over from {before}: it ended, or fell silent, without letting go", err=True)
+
+
+def _conduct(
+    loaded: LoadedConfig, history: History, lock: NightLock, options: _Options
+) -> tuple[NightResult, RunEnd | None]:
     """Run the night; whatever keeps it from running is the night's result."""
     watched = CatalogWatch()
     name = loaded.config.name
     try:
         plan = plan_config(loaded, loaded.profile)
         watched = asyncio.run(watch_catalog(plan, history, options.night, project=plan.config.weave.project))
-        return conduct_night(_open(plan, history, options, watched), anew=options.is_again)
+        return conduct_night(_open(plan, history, lock, options, watched), anew=options.is_again)
+    except LockedError:
+        raise
     except EvalkitError as error:
         if error.exit_code is ExitCode.BUG:
             raise
@@ -131,7 +137,7 @@ def _conduct(loaded: LoadedConfig, history: History, options: _Options) -> tuple
         return could_not_run(name, options.night, str(error), error.exit_code, watched.told), None
 
 
-def _open(plan: Plan, history: History, options: _Options, watched: CatalogWatch) -> Night:
+def _open(plan: Plan, history: History, lock: NightLock, options: _Options, watched: CatalogWatch) -> Night:
     """Return the night that is to be run: the plan without the models that are gone, with those that joined."""
     plan = watched_plan(plan, watched)
     check_budget(plan)
@@ -140,6 +146,7 @@ def _open(plan: Plan, history: History, options: _Options, watched: CatalogWatch
         before = find_night(options.reports, plan.config.name, options.night)
         fetch = weave_baselines(plan.config.weave, name=plan.config.name, reports=options.reports, env=os.environ)
         gate = open_gate(plan, options.baseline, reports=options.reports, before=before, fetch=fetch)
+        refuse_weak_rules(plan, gate, reports=options.reports, allow=options.allow)
     weave, why = resolve_weave(plan.config, os.environ, publish=options.publishes)
     click.echo(f"the night of {options.night}: {plan.calls:,} calls; weave backend {weave.backend} ({why})", err=True)
     return Night(
@@ -149,37 +156,12 @@ def _open(plan: Plan, history: History, options: _Options, watched: CatalogWatch
         history=history,
         weave=weave,
         gate=gate,
+        hold=lock.check,
         watch=watch_progress,
         catalog=watched.told,
         notes=watched.noted,
         unavailable=watched.unavailable,
     )
-
-
-def _write(result: NightResult, reports: Path, alerts: tuple[str, ...] = ()) -> Path:
-    """Write the night as a page, as Markdown and as JSON, and return the page's path."""
-    folder = reports / result.name / "nightly"
-    folder.mkdir(parents=True, exist_ok=True)
-    pages = RunPages(beside=folder.resolve())
-    sections = build_night(result, pages, _failures(result, pages), alerts)
-    title = f"{result.name}, {result.night}"
-    page = folder / f"{result.night}.html"
-    write_atomically(page, render_night(title, sections, version=evalkit.__version__))
-    write_atomically(page.with_suffix(".md"), summarize_night(sections))
-    write_atomically(page.with_suffix(".json"), json.dumps(result.describe(), indent=1) + "\n")
-    return page
-
-
-def _failures(result: NightResult, pages: RunPages) -> tuple[Block, ...]:
-    """Return samples that were right night after night and no longer are, with the answers then and now."""
-    failed = [
-        (metric.ledger, each)
-        for metric in result.metrics
-        if metric.ledger is not None
-        for each in read_then_and_now(metric.ledger, metric.ledger.of(SampleState.NEW_FAILURE)[:_SHOWN_FAILURES])
-    ]
-    shown = (show_then_and_now(ledger, each, pages) for ledger, each in failed[:_SHOWN_FAILURES])
-    return tuple(block for blocks in shown for block in blocks)
 
 
 async def _tell(

@@ -2,17 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from evalkit.cli.plan_page import print_plan
-from evalkit.cli.plan_sources import known_calls, read_latencies, read_stored, read_unfinished
+from evalkit.cli.plan_sources import find_held_to, known_calls, read_latencies, read_stored, read_unfinished
 from evalkit.cli.run import load_plan
-from evalkit.config.gates import GateSpec
-from evalkit.errors import ConfigError, ExitCode
+from evalkit.cli.weak_rules import ASSUMED_SCORE, allow_option, check_allowed, complaint
+from evalkit.errors import ExitCode
 from evalkit.forecast import forecast_plan
 from evalkit.forecast_gate import RulePower, forecast_gate
 from evalkit.forecast_outlook import Outlook
@@ -20,11 +19,8 @@ from evalkit.forecast_time import Spent, find_budget_ends, forecast_time
 from evalkit.judge_forecast import forecast_judges
 from evalkit.plan import Plan
 from evalkit.prices import price_plan
-from evalkit.registry import nearest
 
 __all__ = ["command"]
-
-_ASSUMED_SCORE = 0.8
 
 
 @click.command("plan", help="Say what a run would take, and what its gate could notice; asks no model.")
@@ -36,11 +32,11 @@ _ASSUMED_SCORE = 0.8
 @click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
 @click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
 @click.option("--baseline", metavar="B", help="A baseline file, a run, previous, or weave:latest; else gate.baseline.")
-@click.option("--allow", multiple=True, metavar="RULE", help="Let this gate rule notice less than its detect.")
+@allow_option
 @click.option(
     "--assume-score",
     type=click.FloatRange(0.01, 0.99),
-    default=_ASSUMED_SCORE,
+    default=ASSUMED_SCORE,
     show_default=True,
     help="The score that stands for those no run tells, when a rule's reach is worked out.",
 )
@@ -68,7 +64,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     A rule that must notice less than it can is an error, unless --allow names it.
     """
     plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
-    _check_allowed(plan.config.gate, allow)
+    check_allowed(plan.config.gate, allow)
     source = _Source(reports, baseline, assume_score, fresh)
     outlook = _look_out(plan, source)
     if as_json:
@@ -77,7 +73,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
         print_plan(plan, outlook)
     weak = [rule for rule in outlook.rules if rule.is_too_weak and rule.rule not in allow]
     for rule in weak:
-        click.echo(_complaint(rule), err=True)
+        click.echo(f"error: {complaint(rule)}", err=True)
     return ExitCode.USAGE if weak else ExitCode.DONE
 
 
@@ -106,8 +102,8 @@ def _look_out(plan: Plan, source: _Source) -> Outlook:
     notes: list[str] = []
     gate = plan.config.gate
     if gate is not None and gate.rules:
-        stored, why = read_stored(plan, source.reports, source.baseline)
-        rules = forecast_gate(plan, gate, stored, score=source.score)
+        held_to, why = find_held_to(plan, source.reports, source.baseline)
+        rules = forecast_gate(plan, gate, read_stored(plan, source.reports, held_to), score=source.score)
         notes += [] if why is None else [f"the baseline was not read: {why}"]
         if source.baseline is None and gate.baseline is None and any(rule.max_drop is not None for rule in gate.rules):
             notes.append("no baseline is named; max_drop needs one when the gate is held: gate.baseline or --baseline")
@@ -119,21 +115,4 @@ def _look_out(plan: Plan, source: _Source) -> Outlook:
         rules=rules,
         unfinished=None if unfinished is None else str(unfinished.folder.path),
         notes=tuple(notes),
-    )
-
-
-def _check_allowed(gate: GateSpec | None, allow: Sequence[str]) -> None:
-    known = [] if gate is None else [rule.name or rule.metric for rule in gate.rules]
-    for name in allow:
-        if name not in known:
-            raise ConfigError(f"--allow {name!r}: no gate rule is called that{nearest(name, known)}")
-
-
-def _complaint(rule: RulePower) -> str:
-    assert rule.mde is not None
-    where = f" ({rule.model}{f', {rule.slice}' if rule.slice else ''})"
-    enough = f"{rule.enough} would do" if rule.enough else f"no number does while max_drop is {rule.limit:g}"
-    return (
-        f"error: gate rule {rule.rule}{where} must notice {rule.detect:g} and this plan would notice {rule.mde:.3f}: "
-        f"{enough}; raise detect, or say --allow {rule.rule}"
     )

@@ -202,8 +202,10 @@ def _about_rule(rule: RulePower, *, has_many: bool) -> Iterator[str]:
     else:
         yield f"  {more[0].replace(' to ', ' would cut it to ')}; what trials would do is not known"
     if rule.detect is not None:
-        enough = f"NO; {rule.enough} would do" if rule.enough else "NO, whatever the number"
+        enough = f"NO; needs {rule.enough}" if rule.enough else "NO, whatever the number"
         yield f"  must notice {rule.detect:g}: {enough if rule.is_too_weak else 'yes'}"
+    elif rule.enough_to_pass:
+        yield f"  to pass where nothing changed: {rule.enough_to_pass}"
 
 
 def _drop(value: float | None) -> str:

@@ -1,12 +1,14 @@
 """What is on disk already that a plan may build on: an unfinished run, the shared cache, earlier runs, the baseline."""
 
 import contextlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalkit.baseline_source import HeldTo
 from evalkit.cache import cache_path, read_answer
 from evalkit.cache_schema import read_cache
 from evalkit.cli.weave_baseline import weave_baselines
@@ -24,7 +26,7 @@ from evalkit.spending import total_spending
 from evalkit.store import RunFolder
 from evalkit.stored_items import read_items
 
-__all__ = ["Unfinished", "known_calls", "read_latencies", "read_stored", "read_unfinished"]
+__all__ = ["Unfinished", "find_held_to", "known_calls", "read_latencies", "read_stored", "read_unfinished"]
 
 _ASK_AGAIN = ("infra_error", "not_run")
 _FIND = "SELECT prediction FROM answers WHERE request = ? AND sample_id = ? AND trial = ? AND slot = ?"
@@ -92,33 +94,34 @@ def read_latencies(plan: Plan, reports: Path) -> tuple[dict[tuple[str, str], flo
     return {}, None
 
 
-def read_stored(plan: Plan, reports: Path, baseline: str | None) -> tuple[list[StoredItems], str | None]:
-    """Return the gate's baseline and the newest complete runs beside it, and why the baseline is not among them.
-
-    `baseline` stands for the gate's own.
+def find_held_to(plan: Plan, reports: Path, baseline: str | None) -> tuple[HeldTo | None, str | None]:
+    """Return the gate's baseline, and why it could not be read. `baseline` stands for the gate's own.
 
     Raises:
         ConfigError: `baseline` is given and cannot be used.
     """
-    gate, found, why, baseline_id = plan.config.gate, list[StoredItems](), None, None
-    if gate is not None:
-        try:
-            name = plan.config.name
-            fetch = weave_baselines(plan.config.weave, name=name, reports=reports, env=os.environ)
-            held_to = resolve_baseline(
-                gate, baseline, reports=reports, name=name, before=None, base_dir=plan.base_dir, fetch=fetch
-            )
-        except (ConfigError, StoreError) as error:
-            if baseline is not None:
-                raise
-            held_to, why = None, str(error)
-        if held_to is not None:
-            baseline_id = held_to.about.get("run_id")
-            found.append(StoredItems("the baseline", held_to.items))
+    gate, name = plan.config.gate, plan.config.name
+    if gate is None:
+        return None, None
+    fetch = weave_baselines(plan.config.weave, name=name, reports=reports, env=os.environ)
+    try:
+        held_to = resolve_baseline(
+            gate, baseline, reports=reports, name=name, before=None, base_dir=plan.base_dir, fetch=fetch
+        )
+    except (ConfigError, StoreError) as error:
+        if baseline is not None:
+            raise
+        return None, str(error)
+    return held_to, None
+
+
+def read_stored(plan: Plan, reports: Path, held_to: HeldTo | None) -> list[StoredItems]:
+    """Return the gate's baseline, where there is one, and the newest complete runs beside it."""
+    found = [] if held_to is None else [StoredItems("the baseline", held_to.items)]
+    baseline_id = None if held_to is None else held_to.about.get("run_id")
     complete = ((folder, run) for folder, run in _runs(plan, reports) if run.status == "complete")
-    others = [(folder, run) for folder, run in complete if run.run_id != baseline_id][:_NEWEST]
-    found += [StoredItems(f"run {folder.path.name}", read_items(folder, run)) for folder, run in others]
-    return found, why
+    others = itertools.islice(((folder, run) for folder, run in complete if run.run_id != baseline_id), _NEWEST)
+    return [*found, *(StoredItems(f"run {folder.path.name}", read_items(folder, run)) for folder, run in others)]
 
 
 def _runs(plan: Plan, reports: Path) -> Iterator[tuple[RunFolder, RunResult]]:

@@ -1,6 +1,7 @@
 """Live progress on stderr: a table in a terminal, a plain line now and then elsewhere."""
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -17,6 +18,7 @@ __all__ = ["describe_spending", "watch_progress"]
 
 _REDRAW_S = 0.25
 _PLAIN_S = 10.0
+_WORTH_TELLING_S = 1.0
 
 
 @asynccontextmanager
@@ -65,7 +67,9 @@ class _Board:
         limit = sum(throttle.limit for throttle in throttles)
         tokens = f"{progress.prompt_tokens + progress.completion_tokens:,} tokens"
         spent = tokens if self._budget is None else describe_spending(self._budget)
-        return f"{in_flight} in flight of {limit}, {self.rate:.1f}/s, {self.eta} left, {spent}"
+        wait_s = max((throttle.wait_s for throttle in throttles), default=0.0)
+        held = f", the server has calls wait {_clock(math.ceil(wait_s))}" if wait_s >= _WORTH_TELLING_S else ""
+        return f"{in_flight} in flight of {limit}{held}, {self.rate:.1f}/s, {self.eta} left, {spent}"
 
     def line(self) -> str:
         """Return everything in one line."""

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from evalkit.errors import StoreError
+from evalkit.cli.output_file import write_output
 from evalkit.history import History, history_path
 from evalkit.quarantine import Quarantine, QuarantinedSample, SetAside, quarantine_text
 from evalkit.registry import nearest
-from evalkit.store import write_atomically
 
 __all__ = ["KnownSamples", "known_samples", "say_weight", "set_aside_of", "the_file", "the_reports", "write_quarantine"]
 
@@ -88,8 +87,4 @@ def say_weight(
 
 def write_quarantine(file: Path, quarantine: Quarantine) -> None:
     """Write the file, and the folder it is in."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, quarantine_text(quarantine))
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({error.strerror})") from None
+    write_output(file, quarantine_text(quarantine))

@@ -13,6 +13,7 @@ import click
 from evalkit.check import check_bindings, check_scorers
 from evalkit.cli.ci_page import tell_ci
 from evalkit.cli.progress import watch_progress
+from evalkit.cli.weak_rules import allow_option, refuse_weak_rules
 from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
@@ -55,6 +56,7 @@ _T = TypeVar("_T")
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--gate", "is_gated", is_flag=True, help="Hold the run to the gate's rules: exit 1 for a proven FAIL.")
 @click.option("--baseline", metavar="B", help="With --gate: a baseline file, a run, previous, or weave:latest.")
+@allow_option
 @click.option("--fresh", is_flag=True, help="Start anew, whatever was left unfinished.")
 @click.option(
     "--resume", is_flag=False, flag_value=_NEWEST, metavar="[RUN]", help="Go on with this run, or the newest one."
@@ -74,6 +76,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     no_publish: bool,
     is_gated: bool,
     baseline: str | None,
+    allow: tuple[str, ...],
     fresh: bool,
     resume: str | None,
     shard: str | None,
@@ -84,6 +87,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
         raise ConfigError("--fresh starts anew and --resume goes on: give one of them")
     if baseline is not None and not is_gated:
         raise ConfigError("--baseline is what --gate holds the run to; give both")
+    if allow and not is_gated:
+        raise ConfigError("--allow is about a rule of the gate; give --gate too")
     overrides = overrides if max_cost is None else (*overrides, f"run.max_cost={max_cost}")
     plan = load_plan(config, profile, overrides, models=models, evaluations=evaluations, limit=limit, trials=trials)
     if shard is not None:
@@ -92,6 +97,8 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     begun = _begun(plan, reports, fresh=fresh, resume=resume)
     fetch = weave_baselines(plan.config.weave, name=plan.config.name, reports=reports, env=os.environ)
     gate = open_gate(plan, baseline, reports=reports, before=begun, fetch=fetch) if is_gated else None
+    if gate is not None:
+        refuse_weak_rules(plan, gate, reports=reports, allow=allow)
     folder = new_run_folder(reports, plan.config.name) if begun is None else begun
     weave, why = resolve_weave(plan.config, os.environ, publish=not no_publish)
     if plan.config.description:

@@ -11,13 +11,13 @@ import click
 
 import evalkit
 from evalkit.alert_channels import build_channels
+from evalkit.cli.output_file import write_output
 from evalkit.config.builtin_providers import BUILTIN_PROVIDERS
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
-from evalkit.errors import ConfigError, ExitCode, StoreError
+from evalkit.errors import ConfigError, ExitCode
 from evalkit.provider_plugins import build_provider
 from evalkit.schedules import SYSTEMS, Schedule, ScheduleFile, render_schedule
-from evalkit.store import write_atomically
 
 __all__ = ["command"]
 
@@ -144,10 +144,6 @@ def _print(made: tuple[ScheduleFile, ...]) -> None:
 def _write(made: tuple[ScheduleFile, ...], folder: Path) -> None:
     for each in made:
         path = folder / PurePosixPath(each.path).name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, each.text)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
+        write_output(path, each.text)
         click.echo(f"{path}: belongs at {each.path}", err=True)
         click.echo(str(path))

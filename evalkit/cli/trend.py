@@ -17,12 +17,12 @@ from evalkit.cli.history_choice import (
     open_known,
     which_runs,
 )
+from evalkit.cli.output_file import write_output
 from evalkit.errors import ConfigError
 from evalkit.report.run_pages import RunPages
 from evalkit.report.trend_page import render_trends
 from evalkit.report.trend_sections import build_trends
 from evalkit.report.trend_terminal import print_trends
-from evalkit.store import write_atomically
 from evalkit.trend import Trend
 from evalkit.trend_reading import read_trends
 
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     if html is not None:
         sections = build_trends(trends, RunPages(html.resolve().parent, missing))
         page = render_trends(f"{metric} over nights", sections, name=name, leads=leads, version=evalkit.__version__)
-        write_atomically(html, page)
+        write_output(html, page)
         click.echo(f"trend: {html}", err=True)
     if as_json:
         described = {"name": name, "kind": kind or "all", "trends": [trend.describe() for trend in trends]}

@@ -98,8 +98,13 @@ class _Names:
 
     def check_gate(self) -> None:
         """Hold the metrics and models of the gate's rules against those there are."""
+        groups = set(self._defined("leaderboard", "groups")) - {*self._metrics, *FACTS}
         for path, _ in below(self._tree, "gate", "rules"):
-            self._must_be_in((*path, "metric"), "metric", [*self._metrics, *FACTS])
+            if text_at(self._tree, *path, "metric") in groups:
+                why = "{} is a group of the leaderboard, and a gate judges single metrics; give each of them a rule"
+                self._refuse((*path, "metric"), why)
+            else:
+                self._must_be_in((*path, "metric"), "metric", [*self._metrics, *FACTS])
             self._must_match_a_model((*path, "model"))
 
     def _check_scorers(self, path: KeyPath, name: str | None) -> None:

@@ -9,7 +9,7 @@ from evalkit.board_plan import read_board
 from evalkit.records import Json
 from evalkit.report.blocks import Section, Table
 from evalkit.report.claims import claim_best, claim_tie
-from evalkit.report.markdown import markdown_sentence, markdown_table
+from evalkit.report.markdown import markdown_lead, markdown_sentence, markdown_table
 from evalkit.report.scores import read_scores, reference_scores
 from evalkit.report.standings import Standing, count_failed, read_standings
 from evalkit.results import MetricResult, RunResult
@@ -73,7 +73,7 @@ def render_board_markdown(run: RunResult, sections: Sequence[Section]) -> str:
     claim = f"**{markdown_sentence(claim_best(run))}**"
     if tie is not None:
         claim = f"**{markdown_sentence(tie[0])}** {markdown_sentence(tie[1])}"
-    lines = [f"### {markdown_sentence(run.name)}", "", claim]
+    lines = [f"### {markdown_sentence(run.name)}", "", claim, *("", *markdown_lead(blocks))[:-1]]
     for block in blocks:
         if isinstance(block, Table):
             lines += ["", *markdown_table(block, block.rows)]

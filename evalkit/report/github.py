@@ -7,7 +7,7 @@ from evalkit.report.blocks import Section, Table
 from evalkit.report.ci_cases import Case, gate_cases, run_cases
 from evalkit.report.claims import claim_best, claim_tie
 from evalkit.report.escape import mark_controls
-from evalkit.report.markdown import escape_markdown, markdown_sentence, markdown_table
+from evalkit.report.markdown import escape_markdown, markdown_lead, markdown_sentence, markdown_table
 from evalkit.results import RunResult
 
 __all__ = ["annotations", "comment_marker", "first_sentence", "render_comment", "render_step_summary"]
@@ -89,8 +89,9 @@ def _row(case: Case) -> str:
 
 
 def _boards(sections: Sequence[Section]) -> list[str]:
-    lines: list[str] = []
-    for block in next((section.blocks for section in sections if section.id == "leaderboard"), ()):
+    blocks = next((section.blocks for section in sections if section.id == "leaderboard"), ())
+    lines = markdown_lead(blocks)
+    for block in blocks:
         if isinstance(block, Table):
             lines += [*markdown_table(block, block.rows[:_MOST_ROWS]), ""]
             if len(block.rows) > _MOST_ROWS:

@@ -1,6 +1,7 @@
 """A run and its gate as JUnit XML, the form that GitHub's and GitLab's test pages read."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -12,6 +13,7 @@ __all__ = ["render_junit"]
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
 _TYPES = {"failure": "gate.failed", "error": "not.measured"}
 _MOST_CHARACTERS = 4_000
+_WIDTH = 100
 
 
 def render_junit(run: RunResult) -> str:
@@ -60,7 +62,7 @@ def _case(run: RunResult, case: Case) -> ET.Element:
         found = ET.SubElement(element, case.outcome, {"message": message})
         if case.outcome != "skipped":
             found.set("type", _TYPES[case.outcome])
-            found.text = message
+            found.text = "\n".join(textwrap.wrap(message, _WIDTH))
     return element
 
 

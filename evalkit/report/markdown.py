@@ -23,13 +23,14 @@ from evalkit.report.html import GLYPHS
 from evalkit.report.judge_claims import claim_judges
 from evalkit.results import RunResult
 
-__all__ = ["escape_markdown", "markdown_sentence", "markdown_table", "render_markdown"]
+__all__ = ["escape_markdown", "markdown_lead", "markdown_sentence", "markdown_table", "render_markdown"]
 
 _MOST_LINES = 60
 _MOST_ROWS = 10
 _MOST_CHARACTERS = 120
 _FEWEST_CHARACTERS = 40
 _ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+_SPACES = re.compile(r"[^\S\u00a0]+")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
@@ -46,7 +47,7 @@ def render_markdown(run: RunResult, sections: Sequence[Section]) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return untrusted text on one line, with nothing in it that Markdown or HTML would act on."""
-    return markdown_sentence(shorten(" ".join(text.split()), _MOST_CHARACTERS))
+    return markdown_sentence(shorten(_one_line(text), _MOST_CHARACTERS))
 
 
 def _verdict(blocks: Sequence[Block]) -> list[str]:
@@ -69,6 +70,8 @@ def _leaderboard(blocks: Sequence[Block]) -> list[str]:
     for block in blocks:
         if isinstance(block, Paragraph) and block.role == "tie":
             lines += ["".join(_inline(part) for part in block.parts), ""]
+    lines += markdown_lead(blocks)
+    for block in blocks:
         if isinstance(block, Table):
             lines += [*([""] if lines and lines[-1] else []), *markdown_table(block, block.rows[:_MOST_ROWS])]
             if len(block.rows) > _MOST_ROWS:
@@ -95,6 +98,12 @@ def _outcomes(blocks: Sequence[Block]) -> list[str]:
             if len(rows) > _MOST_ROWS:
                 lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
     return lines
+
+
+def markdown_lead(blocks: Sequence[Block]) -> list[str]:
+    """Return the sentence that says what the scores of a leaderboard are, and an empty line; nothing without one."""
+    leads = (block for block in blocks if isinstance(block, Paragraph) and block.role == "lead")
+    return [line for lead in leads for line in ("".join(_inline(part) for part in lead.parts), "")]
 
 
 def markdown_table(table: Table, rows: Sequence[Row]) -> list[str]:
@@ -141,7 +150,12 @@ def markdown_sentence(text: str) -> str:
     """Return untrusted text, whole, with nothing in it that Markdown or HTML would act on, and no link."""
     escaped = _SPECIAL.sub(r"\\\1", mark_controls(text)).replace("&", "&amp;").replace("@", "&#64;")
     escaped = _ADDRESS.sub(lambda found: f"&#{ord(found[0])};", escaped)
-    return " ".join(escaped.split())
+    return _one_line(escaped)
+
+
+def _one_line(text: str) -> str:
+    """Return a text on one line, its runs of white space as one space each, but for spaces that hold words together."""
+    return _SPACES.sub(" ", text).strip()
 
 
 def _run_line(run: RunResult) -> str:

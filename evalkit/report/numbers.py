@@ -122,8 +122,9 @@ def format_count(number: int) -> str:
 
 
 def format_about(number: int) -> str:
-    """Return an estimated number with the two significant digits that an estimate supports."""
-    return f"{float(f'{number:.1e}'):,.0f}"
+    """Return how many are needed, rounded up to the two significant digits that an estimate supports."""
+    unit = 10 ** max(0, len(str(number)) - 2)
+    return f"{-(-number // unit) * unit:,}"
 
 
 def format_of(part: int, whole: int) -> str:

@@ -11,6 +11,7 @@ from evalkit.report.claims import (
     claim_ranking,
     claim_references,
     claim_served,
+    list_names,
 )
 from evalkit.report.escape import shorten
 from evalkit.report.judge_claims import claim_judges
@@ -144,9 +145,10 @@ def _score(standing: Standing) -> list[str]:
     if metric is None:
         return [NOTHING, NOTHING, NOTHING, NOTHING]
     places = decimals(half_width(metric.lower, metric.upper))
+    bounds = format_bounds(metric.lower, metric.upper, places)
     return [
         format_percent(metric.mean, places),
-        format_bounds(metric.lower, metric.upper, places),
+        f"no score on {_label(list_names(standing.missing, 1))}" if standing.missing else bounds,
         format_of(metric.n, standing.samples),
         format_count(sum(count_failed(metric.outcomes))),
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evalkit.stats.distributions import normal_quantile
 
-__all__ = ["Spread", "items_needed", "smallest_detectable"]
+__all__ = ["MOST_TRIALS", "Spread", "items_needed", "smallest_detectable", "trials_needed"]
 
 
 def smallest_detectable(standard_error: float, *, alpha: float, power: float, margin: float = 0.0) -> float:
@@ -25,6 +25,10 @@ def items_needed(drop: float, deviation: float, *, alpha: float, power: float, m
     if drop <= margin:
         return math.inf
     return (_z(alpha, power) * deviation / (drop - margin)) ** 2
+
+
+MOST_TRIALS = 100
+"""More trials of an item than this are no advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,20 @@ class Spread:
     def deviation(self, trials: int) -> float:
         """Return the standard deviation of an item's difference with `trials` trials."""
         return math.sqrt(self.between + self.within / trials)
+
+
+def trials_needed(
+    drop: float, spread: Spread, items: float, *, alpha: float, power: float, margin: float = 0.0
+) -> float:
+    """Return how many trials of each item, on every side, notice a true drop of `drop` with probability `power`.
+
+    within / (n ((drop - margin) / (z_{1-alpha} + z_{power}))^2 - between); round up, to at least one. Infinite where
+    the items themselves differ so much that no number of trials does, and when drop <= margin.
+    """
+    if drop <= margin:
+        return math.inf
+    room = items * ((drop - margin) / _z(alpha, power)) ** 2 - spread.between
+    return spread.within / room if room > 0.0 else math.inf
 
 
 def _z(alpha: float, power: float) -> float:

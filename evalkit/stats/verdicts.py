@@ -12,6 +12,7 @@ from evalkit.stats.pairing import Pairing
 __all__ = ["Claim", "Verdict", "judge_difference", "judge_level"]
 
 _STEPS = 60
+_MOST_TAIL = 0.499
 
 
 class Verdict(StrEnum):
@@ -92,13 +93,19 @@ def _estimates(pairing: Pairing) -> tuple[DifferenceEstimate | None, DifferenceE
 
 
 def _level_p(interval_at: Callable[[float], Interval], threshold: float) -> float:
-    """Return the tail at which the upper bound equals the threshold, by bisection on its logarithm."""
-    low, high = math.log(1e-12), math.log(0.5)
+    """Return the tail at which the upper bound equals the threshold, by bisection on its logarithm; .5 stands for more.
+
+    It begins just short of .5, where both quantiles of the effective sample size are 0.
+    """
+
+    def is_below(tail: float) -> bool:
+        upper = interval_at(tail).upper
+        return upper is not None and upper < threshold
+
+    if not is_below(_MOST_TAIL):
+        return 0.5
+    low, high = math.log(1e-12), math.log(_MOST_TAIL)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        upper = interval_at(math.exp(middle)).upper
-        if upper is not None and upper < threshold:
-            high = middle
-        else:
-            low = middle
-    return math.exp(high) if high < math.log(0.5) else 0.5
+        low, high = (low, middle) if is_below(math.exp(middle)) else (middle, high)
+    return math.exp(high)

@@ -1,6 +1,6 @@
 """The process that reads a published run back as a baseline, for one that never loads Weave itself.
 
-    python -m evalkit.weave_io.baseline_child REFERENCE --backend B --project P --store PATH --name NAME [--before TIME]
+    python -m evalkit.weave_io.baseline_child REFERENCE --backend B --project P --store PATH [--name N] [--before TIME]
 
 stdout, one JSON object a line: {"event": "progress"} while rows come, then {"event": "done", "baseline": {...}} or
 {"event": "failed", "error": "..."}.
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from evalkit.errors import EvalkitError
 from evalkit.records import Json
 from evalkit.weave_io.baseline_reference import parse_reference
 from evalkit.weave_io.child_client import clean_environment, open_client, sentence, take_stdout
@@ -31,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     clean_environment(options.backend)
     try:
         line = _read(options, out)
+    except EvalkitError as error:
+        line = {"event": "failed", "error": str(error)}
     except Exception as error:  # noqa: BLE001  whatever went wrong is told to the parent, which refuses
-        line = {"event": "failed", "error": sentence(error)}
+        line = {"event": "failed", "error": f"Weave cannot be read ({sentence(error)})"}
     _say(out, line)
     return 0 if line["event"] == "done" else 1
 
@@ -67,7 +70,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--backend", choices=("local", "wandb", "both"), required=True)
     parser.add_argument("--project", required=True)
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--name", required=True)
+    parser.add_argument("--name", default=None)
     parser.add_argument("--before", default=None)
     return parser.parse_args(arguments)
 

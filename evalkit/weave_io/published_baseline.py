@@ -7,6 +7,7 @@ from typing import NoReturn
 from weave.trace.weave_client import WeaveClient
 
 from evalkit.baseline import Baseline, make_baseline
+from evalkit.compare import MIN_OVERLAP
 from evalkit.config.schema import OnErrorSpec
 from evalkit.errors import ConfigError
 from evalkit.records import NOT_ANSWERED, Json, Prediction, PredictionOutcome, Score, ScoreOutcome
@@ -27,14 +28,14 @@ def read_published(
     client: WeaveClient,
     reference: WeaveReference,
     *,
-    name: str,
+    name: str | None,
     before: str | None = None,
     on_progress: Callable[[], None] = lambda: None,
 ) -> Baseline:
     """Return a published run's scores as a baseline; of an evaluate call those of its cell alone.
 
-    `name` is that of the run to be held to it, for a reference that names no run; `before` is when that run started,
-    if it has: what is found is older.
+    `name` is that of the run to be held to it, by which the newest is found; `before` is when that run started, if it
+    has: what is found is older.
 
     Raises:
         ConfigError: nothing that fits is published, or what is there does not hold all that a comparison needs.
@@ -61,19 +62,21 @@ def read_published(
 
 
 def _find(
-    client: WeaveClient, reference: WeaveReference, name: str, before: str | None
+    client: WeaveClient, reference: WeaveReference, name: str | None, before: str | None
 ) -> tuple[Mapping[str, Json], Sequence[Mapping[str, Json]]]:
     """Return the record that is meant and those of its cells that are."""
     if reference.call is not None:
         return _find_call(client, reference.call)
-    for _, record in find_records(client, name=name):
+    for _, record in find_records(client, name=name if reference.board is None else None):
         is_older = before is None or record["started_at"] < before
         if is_older and reference.board in (None, record["leaderboard"]):
             return record, record["cells"]
     older = "" if before is None else " that is older than this one"
-    where = "" if reference.board is None else f" on {reference.board}"
+    what = (
+        f"run of {name!r}{older} is published" if reference.board is None else f"run{older} is published on that board"
+    )
     return _refuse(
-        f"no complete run of {name!r}{older} is published{where} in {client.project_id}; run once without --gate, or "
+        f"no complete {what} in {client.project_id}; run once without --gate, or "
         "publish a stored run: evalkit publish RUN"
     )
 
@@ -109,6 +112,11 @@ def _read_cell(client: WeaveClient, cell: Mapping[str, Json], on_progress: Calla
     if not len(found) == len(rows) == len(ids) * trials == cell["rows"]:
         _refuse(
             f"{where}: {len(rows)} rows of {len(ids)} samples are there, not {cell['rows']} of {trials} trials each"
+        )
+    if len(ids) < MIN_OVERLAP * cell["samples"]:
+        _refuse(
+            f"{where}: {len(ids):,} of its {cell['samples']:,} samples are published, too few to hold a run to; name "
+            "the run's folder, or a file that `evalkit baseline set` made of it"
         )
     rules = ScoreRules(trials, reducer_of(cell["reduce"]), OnErrorSpec.model_validate(cell["on_error"]))
     for metric in cell["metrics"]:

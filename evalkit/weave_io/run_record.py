@@ -43,12 +43,12 @@ def publish_record(client: WeaveClient, publication: Publication, run: RunResult
 def find_records(
     client: WeaveClient, *, name: str | None = None, run_id: str | None = None
 ) -> Iterator[tuple[str, Json]]:
-    """Yield the id and the content of each record of runs of that name, or of that run, newest first."""
-    wanted = {"name": name} if run_id is None else {"run_id": run_id}
+    """Yield the id and the content of each record, newest first: of runs of that name, or of that run, or of all."""
+    wanted = {key: value for key, value in (("name", name), ("run_id", run_id)) if value is not None}
     request: Json = {
         "project_id": client.project_id,
         "filter": op_filter(client, RECORD_OP),
-        "query": attribute_query(**wanted),
+        "query": attribute_query(**wanted) if wanted else None,
         "sort_by": [{"field": "started_at", "direction": "desc"}],
         "columns": ["id", "attributes", "output", "started_at"],
     }

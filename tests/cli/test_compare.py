@@ -76,7 +76,7 @@ def test_pages_are_complete_and_safe(cli: CommandLine, tmp_path: Path) -> None:
     rows = [{"id": f"s{i}", "input": "<script>alert(1)</script>\u202e", "target": str(i)} for i in range(12)]
     one = store_run(tmp_path / "1", rows=rows, accuracy=1.0)
     two = store_run(tmp_path / "2", rows=rows, accuracy=0.0)
-    page, summary = tmp_path / "c.html", tmp_path / "c.md"
+    page, summary = tmp_path / "new" / "c.html", tmp_path / "newer" / "c.md"
     done = cli("compare", one.path, two.path, "--html", page, "--markdown", summary)
     assert done.code == 0
     html, text = page.read_text(encoding="utf-8"), summary.read_text(encoding="utf-8")
@@ -85,6 +85,10 @@ def test_pages_are_complete_and_safe(cli: CommandLine, tmp_path: Path) -> None:
     assert re.search(r'(src|href)="https?:', html) is None
     assert re.search(r"(?<!\\)<", text) is None
     assert "B is worse than A" in text
+    for option in ("--html", "--markdown"):
+        refused = cli("compare", one.path, two.path, option, "/dev/null/c.html")
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.startswith("/dev/null/c.html: cannot be written (")
     again = tmp_path / "again.html"
     cli("compare", one.path, two.path, "--html", again)
     assert again.read_bytes() == page.read_bytes()

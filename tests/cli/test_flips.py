@@ -57,7 +57,7 @@ def test_how_many_nights_make_it_stable_is_chosen(cli: CommandLine) -> None:
 
 
 def test_a_page_is_written(cli: CommandLine, tmp_path: Path) -> None:
-    page = tmp_path / "flips.html"
+    page = tmp_path / "new" / "flips.html"
     done = cli("flips", "--html", page)
     assert (done.code, done.out, done.err) == (0, "", f"flips: {page}\n")
     text = page.read_text(encoding="utf-8")

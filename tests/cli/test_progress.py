@@ -1,17 +1,23 @@
 """The spending that the live display shows: beside its limits, and never as nothing where it is not known."""
 
 import asyncio
+import io
+import re
+from collections.abc import Callable
 
 import pytest
 
 from evalkit.budget import Budget
-from evalkit.cli.progress import describe_spending
+from evalkit.cli.progress import describe_spending, watch_progress
 from evalkit.config.schema import RunSpec
+from evalkit.engine import Lane, Progress
 from evalkit.listed_models import TokenPrice
+from evalkit.records import Prediction, Request
 from evalkit.spending import Account
 from evalkit.stop import Stop
+from evalkit.throttle import Throttle
 from evalkit.tokens import TokenEstimator
-from tests.virtual_time import run_virtual
+from tests.virtual_time import run_virtual, virtual_now
 
 PRICE = TokenPrice(1_000.0, 1_000.0, "config")
 TOLD, UNTOLD = Account(3, 1_000, 500), Account(3, 1_000, 500, 100, 100, 1)
@@ -47,3 +53,26 @@ def test_spending(limits: dict[str, object], account: Account, price: TokenPrice
         return text
 
     assert run_virtual(main()) == shown
+
+
+def test_the_line_says_while_the_server_has_calls_wait() -> None:
+    out = io.StringIO()
+
+    async def main() -> None:
+        throttle = Throttle(4, clock=virtual_now)
+        async with watch_progress(Progress(), {"lane": Lane((), throttle, NoModel())}, stream=out):
+            await asyncio.sleep(11)
+            throttle.hold(20)
+            await asyncio.sleep(40)
+
+    run_virtual(main())
+    before, during, *_, after = out.getvalue().splitlines()
+    assert re.search(r"in flight of \d+, the server has calls wait 0:1\d, ", during)
+    assert "server" not in before + after
+
+
+class NoModel:
+    """Stands where a lane has its model; nothing asks it."""
+
+    async def predict(self, request: Request, on_text: Callable[[str], None] | None = None) -> Prediction:
+        raise AssertionError(request)

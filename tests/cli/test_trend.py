@@ -102,11 +102,18 @@ def test_without_a_history_it_says_how_to_make_one(
     assert not (tmp_path / ".evalkit").exists()
 
 
+@pytest.mark.parametrize("command", ["trend", "flips"])
+def test_a_page_that_cannot_be_written_is_one_sentence(cli: CommandLine, here: Path, command: str) -> None:
+    done = cli(command, "qa.exact", "--html", "/dev/null/page.html")
+    assert (done.code, done.out) == (2, "")
+    [said] = done.err.splitlines()
+    assert said.startswith("/dev/null/page.html: cannot be written (")
+
+
 def test_a_page_leads_to_the_reports_that_are_there(cli: CommandLine, here: Path, tmp_path: Path) -> None:
     newest = max((here / "reports" / "nightly").iterdir())
     (newest / "report.html").touch()
     page = tmp_path / "pages" / "trend.html"
-    page.parent.mkdir()
     done = cli("trend", "qa.exact", "--html", page)
     assert (done.code, done.out, done.err) == (0, "", f"trend: {page}\n")
     text = page.read_text(encoding="utf-8")

@@ -146,3 +146,14 @@ def test_a_night_without_an_endpoint_could_not_run(nights: Nights, tmp_path: Pat
     assert "gression" not in page.replace("never a regression", "")
     ended, night = nights.night(2, sections())
     assert (ended.code, night["state"]) == (0, "ran")
+
+
+def test_a_wave_of_new_failures_shows_ten_and_counts_the_rest(nights: Nights, tmp_path: Path) -> None:
+    wrong = {f"q{i}": "no" for i in range(13)}
+    for place in range(9):
+        answers = wrong if place >= 7 else {}
+        ended, _ = nights.night(place, sections(rows=40, accuracy=1.0, script={"answers": answers}))
+        assert ended.code == 0, ended.err
+    page = (tmp_path / "reports/watch/nightly/2026-10-09.md").read_text(encoding="utf-8")
+    assert "New stable failures" in page
+    assert "And 3 more: `evalkit flips` lists them all." in page.replace("\\", "")

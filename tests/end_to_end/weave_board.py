@@ -32,7 +32,11 @@ with open_local_client(Path(store), project) as client:
     versions = {}
     for obj in (each for each in found if each.object_id != "EvaluationResults"):
         versions[obj.object_id] = versions.get(obj.object_id, 0) + 1
-    board = {"cells": cells, "summaries": summaries, "versions": versions}
+    traces = {}
+    for call in client.get_calls(filter={"trace_roots_only": True}):
+        name = f"{call.op_name.rpartition('/')[2].partition(':')[0]} {'ended' if call.ended_at else 'open'}"
+        traces[name] = traces.get(name, 0) + 1
+    board = {"cells": cells, "summaries": summaries, "versions": versions, "traces": traces}
     print("BOARD" + json.dumps(board, default=lambda o: dict(o)))
 """
 
@@ -68,10 +72,14 @@ def read_versions(cwd: Path, run: dict[str, Any]) -> dict[str, int]:
     return _read(cwd, run, None)["versions"]
 
 
+def read_whole(cwd: Path, run: dict[str, Any], store: Path) -> dict[str, Any]:
+    """Return the board's cells, the summaries, every object's versions and how many traces each operation has."""
+    return _read(cwd, run, store)
+
+
 def _read(cwd: Path, run: dict[str, Any], store: Path | None) -> dict[str, Any]:
-    home = environment()["EVALKIT_HOME"]
     weave = run["weave"]
-    path = store or Path(home) / "weave.sqlite"
+    path = store or Path(environment()["EVALKIT_HOME"]) / "weave.sqlite"
     argument = json.dumps([str(path), weave["project"], weave["leaderboard"], weave["calls"]])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_SCRIPT), argument],

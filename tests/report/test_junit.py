@@ -67,6 +67,12 @@ def test_a_message_says_what_the_terminal_says(root: ET.Element) -> None:
     assert failed.get("message").startswith("FAIL dropped: -0.101 [-0.141, -0.059] (one-sided 95% bounds; margin 0.020")
 
 
+def test_a_failures_text_needs_no_scrolling(root: ET.Element) -> None:
+    [failed] = [case[0] for case in root[0] if case.get("name") == "dropped"]
+    assert failed.text.split() == failed.get("message").split()
+    assert max(map(len, failed.text.splitlines())) <= 100
+
+
 def test_nothing_that_xml_forbids_or_that_reverses_reading(root: ET.Element) -> None:
     text = ET.tostring(root, encoding="unicode")
     assert "\x1b" not in text

@@ -98,7 +98,8 @@ def test_tokens(number, text):
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(7, "7"), (96, "96"), (8_681, "8,700"), (9_960, "10,000"), (1_234_567, "1,200,000")]
+    ("number", "text"),
+    [(7, "7"), (96, "96"), (484, "490"), (8_681, "8,700"), (9_960, "10,000"), (1_234_567, "1,300,000")],
 )
 def test_an_estimate_has_two_significant_digits(number, text):
     assert format_about(number) == text

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.stats.distributions import normal_quantile
-from evalkit.stats.power import Spread, items_needed, smallest_detectable
+from evalkit.stats.power import Spread, items_needed, smallest_detectable, trials_needed
 
 calm = settings(deadline=None, max_examples=50)
 
@@ -67,6 +67,24 @@ def test_more_trials_never_widen_and_never_go_below_what_items_differ(
 def test_splitting_and_joining_gives_the_variance_back(variance: float, trials: int) -> None:
     spread = Spread.split(variance, variance / 2, trials)
     assert spread.deviation(trials) ** 2 == pytest.approx(variance)
+
+
+@calm
+@given(st.floats(0, 1), st.floats(0.01, 1), st.integers(1, 60), st.integers(20, 5000), st.floats(0, 0.5))
+def test_the_trials_needed_notice_exactly_what_is_asked(
+    between: float, within: float, trials: int, n: int, margin: float
+) -> None:
+    spread = Spread(between, within)
+    found = smallest_detectable(spread.standard_error(n, trials), alpha=0.05, power=0.8, margin=margin)
+    needed = trials_needed(found, spread, n, alpha=0.05, power=0.8, margin=margin)
+    assert needed == pytest.approx(trials, rel=1e-3)
+
+
+@pytest.mark.parametrize("drop", [0.02, 0.0348, 0.02 + 2.486 * 0.02], ids=["tolerated", "too small", "the limit"])
+def test_no_number_of_trials_undoes_that_items_differ(drop: float) -> None:
+    """0.04 between items: a standard error of 0.02 over 100 of them, whatever the trials."""
+    assert trials_needed(drop, Spread(0.04, 0.2), 100, alpha=0.05, power=0.8, margin=0.02) == math.inf
+    assert trials_needed(0.08, Spread(0.04, 0.2), 100, alpha=0.05, power=0.8, margin=0.02) < 20
 
 
 @pytest.mark.parametrize("trials", [1, 4], ids="{} trials".format)

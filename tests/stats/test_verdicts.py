@@ -120,3 +120,20 @@ def test_few_groups_decide_nothing() -> None:
     paired = judge_difference(Pairing([-1.0] * 40, True, clusters=scores.clusters), margin=0.0, alpha=0.05)
     assert paired.verdict is Verdict.INCONCLUSIVE
     assert not math.isnan(paired.estimate or 0.0)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("shape", ["one trial", "trials", "groups", "graded"])
+def test_a_level_holds_in_every_shape_of_data(shape: str, rate: float, threshold: float) -> None:
+    values = [1.0 if item < round(rate * 60) else 0.0 for item in range(60)]
+    scores = {
+        "one trial": Scores(values, is_binary=True),
+        "trials": Scores(values, is_binary=True, rows=180),
+        "groups": Scores(values, is_binary=True, clusters=[item % 20 for item in range(60)]),
+        "graded": Scores([value * 0.98 + 0.01 for value in values], is_binary=False),
+    }
+    claim = judge_level(scores[shape], threshold=threshold, alpha=0.05)
+    assert claim.p is not None
+    assert 0 < claim.p <= 0.5
+    assert (claim.p < 0.05) == (claim.verdict is Verdict.FAIL)

@@ -115,7 +115,7 @@ def test_which_run_is_meant(tmp_path: Path, store: Path) -> None:
         (
             parse_reference(f"weave:///{PROJECT}/object/other:v0"),
             {},
-            f"is published on weave:///{PROJECT}/object/other:v0",
+            "no complete run is published on that board in local/tests",
         ),
         (parse_reference(f"weave:///{PROJECT}/call/unknown"), {}, "has no evaluate call unknown of evalkit's"),
     ):
@@ -162,11 +162,18 @@ def test_a_row_that_is_gone_is_told(tmp_path: Path, store: Path) -> None:
 @pytest.mark.slow
 def test_of_a_large_run_the_published_choice_is_read(tmp_path: Path, store: Path) -> None:
     folder = make_run_folder(tmp_path, RunSpec(samples=30))
-    publish_here(folder, store, row_limit=40)
+    publish_here(folder, store, row_limit=56)
     mine, theirs = by_cell(read(store).items()), by_cell(read_items(folder))
     for cell, found in mine.items():
-        assert len(found["scores"]) == 20
+        assert len(found["scores"]) == 28
         assert found["scores"].items() <= theirs[cell]["scores"].items()
+
+
+@pytest.mark.slow
+def test_too_small_a_choice_is_no_baseline(tmp_path: Path, store: Path) -> None:
+    publish_here(make_run_folder(tmp_path, RunSpec(samples=30)), store, row_limit=40)
+    with pytest.raises(ConfigError, match="qa/Model A: 20 of its 30 samples are published, too few to hold a run to"):
+        read(store)
 
 
 @pytest.mark.slow

@@ -1,0 +1,58 @@
+"""What a check's data could have noticed, and how many samples or trials would notice more."""
+
+import math
+from dataclasses import dataclass
+
+from evalkit.config.gates import GateSpec
+from evalkit.gate_plan import PlannedCheck
+from evalkit.gate_scores import Evidence
+from evalkit.records import Json
+from evalkit.stats.power import items_needed, smallest_detectable, trials_needed
+
+__all__ = ["reach_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """A true drop to be told from a tolerated one, one-sided at `alpha`, with the chance `power`."""
+
+    drop: float
+    margin: float
+    alpha: float
+    power: float
+
+    def items(self, evidence: Evidence) -> int | None:
+        assert evidence.standard_error is not None
+        deviation = evidence.standard_error * math.sqrt(evidence.observed.n)
+        found = items_needed(self.drop, deviation, alpha=self.alpha, power=self.power, margin=self.margin)
+        return math.ceil(found) if math.isfinite(found) else None
+
+    def trials(self, evidence: Evidence) -> float | None:
+        """Return how many trials on both sides do; infinite where none do, None where that is not known."""
+        spread, n = evidence.spread, evidence.observed.n
+        if spread is None:
+            return None
+        found = trials_needed(self.drop, spread, n, alpha=self.alpha, power=self.power, margin=self.margin)
+        return float(max(1, math.ceil(found))) if math.isfinite(found) else found
+
+
+def reach_of(check: PlannedCheck, evidence: Evidence, *, family: int, gate: GateSpec) -> dict[str, Json]:
+    """Return the fields of a Check that tell its reach: FAIL at Holm's hardest step, PASS where nothing changed."""
+    error, detect = evidence.standard_error, check.rule.detect
+    if error is None or not evidence.observed.n:
+        return {"power": gate.power, "detect": detect}
+    alpha = gate.alpha / max(1, family)
+    margin = check.limit if check.claim == "max_drop" else 0.0
+    found: dict[str, Json] = {
+        "power": gate.power,
+        "detect": detect,
+        "standard_error": error,
+        "mde": smallest_detectable(error, alpha=alpha, power=gate.power, margin=margin),
+    }
+    if detect is not None:
+        goal = _Goal(detect, margin, alpha, gate.power)
+        found |= {"items_needed": goal.items(evidence), "trials_needed": goal.trials(evidence)}
+    if check.claim == "max_drop":
+        goal = _Goal(margin, 0.0, gate.alpha, gate.power)
+        found |= {"items_to_pass": goal.items(evidence), "trials_to_pass": goal.trials(evidence)}
+    return found
