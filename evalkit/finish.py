@@ -26,6 +26,7 @@ from evalkit.throttle import Throttle
 __all__ = ["describe_calls", "describe_throttle", "finish_run", "open_tallies"]
 
 _UNANSWERED = tuple(sorted(ASK_AGAIN))
+_UNSCORED = (ScoreOutcome.SCORER_ERROR, ScoreOutcome.JUDGE_FAILED)
 
 
 def open_tallies(plan: Plan, prices: Prices) -> dict[str, CellTally]:
@@ -82,6 +83,9 @@ def finish_run(
         sample_sets=find_sample_sets(plan) if plan.board.groups else {},
     )
     status, messages = _status(plan, cells, find_judge_gaps(plan, cells, checks), stop=stop, halts=halts)
+    if status == "complete":
+        messages = tuple(_lost_scores(cells, plan.config.run.max_error_rate, run.run_id))
+        status = "incomplete" if messages else "complete"
     finished = dataclasses.replace(
         run,
         status=status,
@@ -193,3 +197,16 @@ def _status(
             advice = f"run the same command to ask them again, or raise run.max_error_rate (it is {allowed:.1%})"
             return "incomplete", (f"{share}; {advice}",)
     return "complete", ()
+
+
+def _lost_scores(cells: tuple[CellResult, ...], allowed: float, run_id: str) -> Iterator[str]:
+    """Yield a sentence for each metric of which a failing scorer or judge left fewer scores than is allowed."""
+    for cell in cells:
+        for name, metric in cell.metrics.items():
+            lost, of = sum(metric.outcomes.get(each, 0) for each in _UNSCORED), sum(metric.outcomes.values())
+            if lost > allowed * of:
+                yield (
+                    f"{lost:,} of {of:,} scores of {cell.evaluation}.{name} of {cell.model} failed ({lost / of:.1%}); "
+                    f"mend the scorer, then `evalkit score {run_id} --config CONFIG` asks no model again; "
+                    f"or raise run.max_error_rate (it is {allowed:.1%})"
+                )

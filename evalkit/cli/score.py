@@ -14,6 +14,7 @@ from evalkit.cli.run import conclude, load_plan, refuse_unfit, resolve_weave
 from evalkit.config.schema import ScorerSpec
 from evalkit.errors import ConfigError
 from evalkit.folders import find_run, new_run_folder
+from evalkit.journal import ASK_AGAIN
 from evalkit.plan import Plan
 from evalkit.records import Json
 from evalkit.rescore import (
@@ -73,7 +74,7 @@ def command(
     for judge in end.run.judges:
         new = judge["calls"] - judge["from_journal"]
         click.echo(f"judge {judge['model']}: {new:,} calls; {judge['from_journal']:,} were stored already", err=True)
-    if end.run.status == "incomplete" and not _misses_judgements_only(end):
+    if end.run.status == "incomplete" and not _is_answered(end):
         missing = f"{parent.path} lacks answers, so this run does too; finish it with `evalkit run CONFIG --resume"
         end = dataclasses.replace(end, messages=(f"{missing} {parent.path}`, then score it again",))
     return conclude(end)
@@ -85,10 +86,9 @@ def _tell_of_judges(plan: Plan) -> None:
         click.echo(f"asks judge {label} about the stored answers, where no reply of it is stored", err=True)
 
 
-def _misses_judgements_only(end: RunEnd) -> bool:
-    """Tell whether every answer is there, and what is missing are replies of judges."""
-    answered = all(not cell.outcomes.get(outcome) for cell in end.run.cells for outcome in ("infra_error", "not_run"))
-    return answered and bool(end.run.judges)
+def _is_answered(end: RunEnd) -> bool:
+    """Tell whether every answer is there, and what is missing are scores."""
+    return not any(cell.outcomes.get(outcome) for cell in end.run.cells for outcome in ASK_AGAIN)
 
 
 def _stored(parent: RunFolder, scorers: tuple[str, ...]) -> Plan:

@@ -9,6 +9,7 @@ from evalkit.cli.run import narrow, resolve_weave
 from evalkit.config.load import load_config
 from evalkit.config.schema import Config
 from evalkit.errors import AccessError, ConfigError
+from evalkit.store import RunFolder
 from tests.cli.commands import CommandLine
 from tests.comparing import write_sections
 
@@ -75,3 +76,16 @@ def test_a_scorer_that_fails_says_how_often_and_why(cli: CommandLine, tmp_path: 
     done = cli("run", written, "--reports", tmp_path / "reports")
     assert "warning: scorer mine failed on 4 of 4 answers of qa/a, first with: " in done.err
     assert "no such column" in done.err
+    assert done.code == 3
+    assert "4 of 4 scores of qa.mine of a failed (100.0%); mend the scorer, then `evalkit score " in done.err
+    (tmp_path / "broken.py").write_text("def grade(sample, text):\n    return text == sample['target']\n")
+    mended = cli("score", done.out.strip(), "--config", written, "--reports", tmp_path / "reports")
+    assert mended.code == 0
+    assert RunFolder(Path(mended.out.strip())).load().cells[0].metrics["mine"].n == 4
+
+
+def test_scores_may_fail_as_often_as_calls_may(cli: CommandLine, tmp_path: Path) -> None:
+    scorers = {"mine": {"use": "python", "function": "broken:grade"}}
+    written = write_sections(tmp_path, rows=4, scorers=scorers, run={"max_error_rate": 1})
+    (tmp_path / "broken.py").write_text("def grade(sample, text):\n    raise KeyError('no such column')\n")
+    assert cli("run", written, "--reports", tmp_path / "reports").code == 0
