@@ -3,7 +3,7 @@
 An alert is told when it is new, when it has become half as bad again, and when it has held for another seven nights
 since somebody was last told; never twice in one night. What a night did not look at stays as it is: a night that could
 not run closes nothing. A regression, and a night that could not run, are told once more when they are over; the other
-kinds are news of one night and end in silence.
+kinds end in silence.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

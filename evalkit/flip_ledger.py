@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from evalkit.flip_rule import FlipRule
 from evalkit.past_runs import PastMetric, Series
 from evalkit.records import Json
+from evalkit.stats.failing import run_chances
+from evalkit.stats.multiple import benjamini_hochberg
 from evalkit.stats.stability import Stability, follow_nights, name_unstable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["FlipLedger", "SampleRecord", "SampleState", "ScoredNight", "make_ledger"]
@@ -21,7 +24,7 @@ class SampleState(StrEnum):
     """What a sample's nights come to; the order is that of urgency."""
 
     NEW_FAILURE = "new_failure"
-    FIRST_FAILURE = "first_failure"
+    FAILING = "failing"
     UNSTABLE = "unstable"
     RECOVERED = "recovered"
     UNCLEAR = "unclear"
@@ -50,7 +53,8 @@ class SampleRecord:
 
     `is_right` tells of its last night with a score, whose outcome has been the same for `streak` nights. `since` is
     the night its present outcome began, `before` the last night of the outcome before, `last` its last night with a
-    score, all as places among the ledger's points; None where there is no such night.
+    score, all as places among the ledger's points; None where there is no such night. `chance` is that of its present
+    run of wrong nights, had nothing changed; None where it was not right night after night before.
     """
 
     sample_id: str
@@ -64,6 +68,7 @@ class SampleRecord:
     since: int | None
     before: int | None
     last: int | None
+    chance: float | None = None
 
     @property
     def flip_rate(self) -> float | None:
@@ -133,9 +138,14 @@ def make_ledger(
     ids, values = _aligned(scores[len(scores) - len(points) :], left_out)
     with np.errstate(invalid="ignore"):
         is_right = values >= rule.pass_at if is_higher else values <= 1.0 - rule.pass_at
-    stability = follow_nights(is_right, ~np.isnan(values))
-    states = _states(stability, rule)
-    samples = [_record(stability, values, states, place, name) for place, name in enumerate(ids)]
+    stability = follow_nights(is_right, is_scored := ~np.isnan(values))
+    begun = _begun(stability, rule)
+    chances = run_chances(~is_right, is_scored, stability.since, np.where(begun, stability.streak, 0))
+    states = _states(stability, begun, chances, rule)
+    samples = [
+        _record(stability, values, place, name, state=states[place], chance=chances[place] if begun[place] else None)
+        for place, name in enumerate(ids)
+    ]
     return FlipLedger(
         name=series.name,
         metric=series.metric,
@@ -167,19 +177,40 @@ def _aligned(scores: Sequence[ScoredNight], left_out: frozenset[str]) -> "tuple[
     return [ids[place] for place in kept], values[:, kept]
 
 
-def _states(found: Stability, rule: FlipRule) -> list[SampleState]:
+def _begun(found: Stability, rule: FlipRule) -> "NDArray[np.bool_]":
+    """Return which samples are wrong now, not for long, and were right night after night before."""
+    was_right = (found.nights_before >= rule.fewest_before) & (found.right_before >= rule.steady * found.nights_before)
+    return (found.last == 0) & (found.streak <= rule.recent) & was_right & (found.nights >= rule.fewest_nights)
+
+
+def _new_failures(
+    found: Stability, begun: "NDArray[np.bool_]", chances: "NDArray[np.float64]", rule: FlipRule
+) -> "NDArray[np.bool_]":
+    """Return whose run of failures is improbable among all the samples and metrics that are looked at."""
+    import numpy as np
+
+    judged = np.flatnonzero(found.nights >= rule.fewest_nights)
+    p_values = np.where(begun & (found.streak >= rule.failing), chances, 1.0)[judged]
+    named = np.zeros(len(begun), dtype=np.bool_)
+    named[judged] = np.asarray(benjamini_hochberg(p_values.tolist())) <= rule.false_nights / rule.among
+    return named
+
+
+def _states(
+    found: Stability, begun: "NDArray[np.bool_]", chances: "NDArray[np.float64]", rule: FlipRule
+) -> list[SampleState]:
     import numpy as np
 
     unstable = name_unstable(found.nights, found.flips, fewest=rule.fewest_nights, rate=rule.share_false)
-    was_right = (found.nights_before >= rule.fewest_before) & (found.right_before >= rule.steady * found.nights_before)
     is_wrong, is_long = found.last == 0, found.streak >= rule.failing
+    is_back = ~is_wrong & is_long & (found.streak <= rule.recent) & (found.streak_before >= rule.failing)
     is_settled = found.streak >= rule.fewest_nights
     claims = (
         (found.nights < rule.fewest_nights, SampleState.TOO_FEW),
-        (is_wrong & is_long & was_right, SampleState.NEW_FAILURE),
+        (_new_failures(found, begun, chances, rule), SampleState.NEW_FAILURE),
         (unstable, SampleState.UNSTABLE),
-        (is_wrong & ~is_long & was_right, SampleState.FIRST_FAILURE),
-        (~is_wrong & is_long & (found.streak_before >= rule.failing), SampleState.RECOVERED),
+        (begun, SampleState.FAILING),
+        (is_back, SampleState.RECOVERED),
         (is_settled & ~is_wrong | (found.right >= rule.steady * found.nights), SampleState.STABLE_PASS),
         (is_settled | (found.nights - found.right >= rule.steady * found.nights), SampleState.STABLE_FAIL),
     )
@@ -189,14 +220,14 @@ def _states(found: Stability, rule: FlipRule) -> list[SampleState]:
 
 
 def _record(
-    found: Stability, values: "NDArray[Any]", states: Sequence[SampleState], place: int, name: str
+    found: Stability, values: "NDArray[Any]", place: int, name: str, *, state: SampleState, chance: float | None
 ) -> SampleRecord:
     def night(places: Any) -> int | None:
         return None if places[place] < 0 else int(places[place])
 
     return SampleRecord(
         sample_id=name,
-        state=states[place],
+        state=state,
         is_right=bool(found.last[place] == 1),
         scores=tuple([None if math.isnan(value) else value for value in values[:, place].tolist()]),
         nights=int(found.nights[place]),
@@ -206,15 +237,19 @@ def _record(
         since=night(found.since),
         before=night(found.until),
         last=night(found.last_night),
+        chance=None if chance is None else float(chance),
     )
 
 
 _ORDER = {state: place for place, state in enumerate(SampleState)}
+_FAILING = (SampleState.NEW_FAILURE, SampleState.FAILING)
 
 
-def _urgency(record: SampleRecord) -> tuple[int, int, str]:
+def _urgency(record: SampleRecord) -> tuple[int, float, int, str]:
+    """Sort by state; failures by how improbable they are, unstable samples by their flips, others newest first."""
     newest = -(record.since or 0) if record.state is not SampleState.UNSTABLE else -record.flips
-    return _ORDER[record.state], newest, record.sample_id
+    chance = record.chance if record.chance is not None and record.state in _FAILING else 0.0
+    return _ORDER[record.state], chance, newest, record.sample_id
 
 
 def _plain(record: SampleRecord, nights: Sequence[str]) -> dict[str, Json]:
@@ -233,4 +268,5 @@ def _plain(record: SampleRecord, nights: Sequence[str]) -> dict[str, Json]:
         "streak": record.streak,
         "since": night(record.since),
         "before": night(record.before),
+        "chance": record.chance,
     }

@@ -1,7 +1,7 @@
 """What a plan will ask and cost, before anything is sent: calls, tokens, images and money, cell by cell; pure."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from evalkit.content_parts import images_in
@@ -31,10 +31,6 @@ IsKnown = Callable[[Cell, CallKey, int], str | None]
 """Says of a call, by its cell, key and the sample's position, who has its answer already: journal, cache, or nobody."""
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
-
-
-def _nobody(_cell: Cell, _key: CallKey, _position: int) -> str | None:
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +123,16 @@ class Forecast:
         }
 
 
-def forecast_plan(plan: Plan, prices: Prices, *, is_known: IsKnown = _nobody) -> Forecast:
+def forecast_plan(plan: Plan, prices: Prices, *, is_known: IsKnown | None = None) -> Forecast:
     """Return what a plan asks: every prompt is rendered as it will be sent, and its tokens are estimated by its size.
+
+    Without `is_known` nobody has an answer yet: then the prompts that several models are sent are rendered once.
 
     Raises:
         ConfigError: a prompt cannot be rendered for a sample.
     """
-    return Forecast(tuple(_forecast_cell(plan, cell, prices, is_known) for cell in plan.cells))
+    asked = _Asked(plan, is_known)
+    return Forecast(tuple(_forecast_cell(plan, cell, prices, asked) for cell in plan.cells))
 
 
 @dataclass(slots=True)
@@ -146,21 +145,48 @@ class _Sums:
     images: int = 0
 
 
-def _forecast_cell(plan: Plan, cell: Cell, prices: Prices, is_known: IsKnown) -> CellForecast:
-    trials, sums, estimator = cell.evaluation.trials, _Sums(), TokenEstimator()
+class _Asked:
+    """Sums up what cells ask; one trial of every sample only once for cells that send the same."""
+
+    def __init__(self, plan: Plan, is_known: IsKnown | None) -> None:
+        self._plan, self._is_known = plan, is_known
+        self._once: dict[tuple[Json, ...], _Sums] = {}
+
+    def sums(self, cell: Cell, positions: Sequence[int], first: int) -> _Sums:
+        """Sum up the trials of a cell from the first on that no earlier cell asks."""
+        trials = range(first, cell.evaluation.trials)
+        if not trials or self._is_known is not None:
+            return self._counted(cell, positions, trials)
+        sent = (cell.dataset.name, *(cell.treatment[part] for part in ("system", "prompt", "params")))
+        if sent not in self._once:
+            self._once[sent] = self._counted(cell, positions, range(1))
+        once, times = self._once[sent], len(trials)
+        return _Sums(0, 0, times * once.calls, times * once.prompt, times * once.completion, times * once.images)
+
+    def _counted(self, cell: Cell, positions: Sequence[int], trials: range) -> _Sums:
+        sums, estimator = _Sums(), TokenEstimator()
+        for position in positions if trials else ():
+            request = cell.request(cell.present(cell.dataset.samples[position]), 0)
+            calls = len(trials)
+            if self._is_known is not None:
+                places = [self._is_known(cell, replace(request.key, trial=trial), position) for trial in trials]
+                sums.in_journal += places.count("journal")
+                sums.in_cache += places.count("cache")
+                calls = places.count(None)
+            if calls:
+                tokens = estimator.estimate(request)
+                sums.calls += calls
+                sums.prompt += calls * tokens.prompt
+                sums.completion += calls * tokens.completion
+                sums.images += calls * sum(1 for _ in images_in(request.messages))
+        return sums
+
+
+def _forecast_cell(plan: Plan, cell: Cell, prices: Prices, asked: _Asked) -> CellForecast:
+    trials = cell.evaluation.trials
     first = min(trials, plan.shared_trials(cell))
     positions = list(plan.positions(cell))
-    for position in positions if first < trials else ():
-        request = cell.request(cell.present(cell.dataset.samples[position]), 0)
-        places = [is_known(cell, replace(request.key, trial=trial), position) for trial in range(first, trials)]
-        sums.in_journal += places.count("journal")
-        sums.in_cache += places.count("cache")
-        if calls := places.count(None):
-            tokens = estimator.estimate(request)
-            sums.calls += calls
-            sums.prompt += calls * tokens.prompt
-            sums.completion += calls * tokens.completion
-            sums.images += calls * sum(1 for _ in images_in(request.messages))
+    sums = asked.sums(cell, positions, first)
     price = prices.of(cell.model)
     cost = 0.0 if not sums.calls else None if price is None else cost_usd(price, sums.prompt, sums.completion)
     return CellForecast(

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from evalkit.config.expand import is_match
 from evalkit.config.gates import FACTS, GateRule, GateSpec, claims_of
 from evalkit.errors import ConfigError
-from evalkit.forecast_spread import ItemSpread, StoredItems, assume_spread, spread_of_level, spread_of_stored
+from evalkit.forecast_level import enough_for_level, level_basis, reach_of_level
+from evalkit.forecast_spread import FoundItems, ItemSpread, StoredItems, assume_spread, spread_of_stored
 from evalkit.plan import Cell, Plan
 from evalkit.records import Json
 from evalkit.registry import nearest
+from evalkit.stats.level_power import LevelTest
 from evalkit.stats.power import MOST_TRIALS, Spread, items_needed, smallest_detectable, trials_needed
 
 __all__ = ["RulePower", "forecast_gate"]
@@ -23,9 +25,10 @@ class RulePower:
     """One rule held by one model: the smallest drop (shortfall, excess) that the gate's power would notice.
 
     `alpha` is Holm's hardest step, the gate's over its `family`. `mde` is None for a fact and for a point rule, which
-    have no error to speak of; `more_trials` and `twice_samples` are what it would be with those. `samples_needed` and
-    `trials_needed` notice `detect`, `samples_to_pass` and `trials_to_pass` pass where nothing changed; None where no
-    number does, or nothing is known of trials, which `knows_trials` tells.
+    have no error to speak of, and where `is_blind`: then not even the worst level there is would be proven to fail.
+    `more_trials` and `twice_samples` are what it would be with those. `samples_needed` and `trials_needed` notice
+    `detect`, `samples_to_pass` and `trials_to_pass` pass where nothing changed; None where no number does, or nothing
+    is known of trials, which `knows_trials` tells.
     """
 
     rule: str
@@ -45,6 +48,7 @@ class RulePower:
     basis: str = ""
     is_assumed: bool = False
     mde: float | None = None
+    is_blind: bool = False
     more_trials: int | None = None
     mde_more_trials: float | None = None
     mde_twice_samples: float | None = None
@@ -57,7 +61,9 @@ class RulePower:
     @property
     def is_too_weak(self) -> bool:
         """Whether the plan is too small for the drop that the rule must notice."""
-        return self.detect is not None and self.mde is not None and self.mde > self.detect
+        if self.detect is None:
+            return False
+        return self.is_blind or (self.mde is not None and self.mde > self.detect)
 
     @property
     def enough(self) -> str:
@@ -159,7 +165,13 @@ def _power(held: _Held, gate: GateSpec, family: int, stored: Sequence[StoredItem
     said: dict[str, Json] = {"samples": held.samples, "trials": 1 if cell is None else cell.evaluation.trials}
     alpha = gate.alpha / max(1, family)
     if cell is not None and not rule.strict_point and held.samples:
-        said |= _reach(held, cell, gate, alpha=alpha, spread=_spread(rule, cell, stored, score))
+        found = [each for each in (run.find(rule.metric, cell.model.label) for run in stored) if each is not None]
+        if claim == "max_drop":
+            spread = spread_of_stored(found) or assume_spread(score)
+            said |= _reach(held, cell, gate, alpha=alpha, spread=spread)
+        else:
+            test = LevelTest(limit if claim == "min" else 1.0 - limit, alpha, gate.power)
+            said |= _level_reach(held, cell, test, found)
     return RulePower(
         rule=rule.name or rule.metric,
         metric=rule.metric,
@@ -176,13 +188,16 @@ def _power(held: _Held, gate: GateSpec, family: int, stored: Sequence[StoredItem
     )
 
 
-def _spread(rule: GateRule, cell: Cell, stored: Sequence[StoredItems], score: float) -> ItemSpread:
-    of_metric = [each for each in (run.find(rule.metric, cell.model.label) for run in stored) if each is not None]
-    if rule.max_drop is not None:
-        return spread_of_stored(of_metric) or assume_spread(score)
-    limit = rule.min if rule.min is not None else rule.max
-    assert limit is not None
-    return spread_of_level(of_metric, limit)
+def _level_reach(held: _Held, cell: Cell, test: LevelTest, found: Sequence[FoundItems]) -> dict[str, Json]:
+    trials = cell.evaluation.trials if cell.evaluation.reduce == "mean" else 1
+    basis = level_basis(found, held.samples, trials)
+    if cell.evaluation.reduce != "mean":
+        basis = basis.without_noise()
+    more = max(_MORE_TRIALS, 2 * trials)
+    said = reach_of_level(basis, test, samples=held.samples, trials=trials, more=more)
+    if held.rule.detect is not None:
+        said |= enough_for_level(basis, test, held.rule.detect, samples=held.samples, trials=trials)
+    return said
 
 
 def _reach(held: _Held, cell: Cell, gate: GateSpec, *, alpha: float, spread: ItemSpread) -> dict[str, Json]:
@@ -199,8 +214,7 @@ def _reach(held: _Held, cell: Cell, gate: GateSpec, *, alpha: float, spread: Ite
     found: dict[str, Json] = {}
     if held.rule.detect is not None:
         found |= enough.of("needed", held.rule.detect, alpha=alpha, power=gate.power, margin=margin)
-    if held.rule.max_drop is not None:
-        found |= enough.of("to_pass", margin, alpha=gate.alpha, power=gate.power, margin=0.0)
+    found |= enough.of("to_pass", margin, alpha=gate.alpha, power=gate.power, margin=0.0)
     return {
         "deviation": spread.deviation(trials),
         "basis": spread.basis,

@@ -16,7 +16,6 @@ __all__ = [
     "ItemSpread",
     "StoredItems",
     "assume_spread",
-    "spread_of_level",
     "spread_of_stored",
 ]
 
@@ -83,19 +82,6 @@ def assume_spread(score: float) -> ItemSpread:
         f"no run tells: items' differences assumed to vary by p(1-p) = {variance:.3g}, p = {score:g}, half in trials"
     )
     return ItemSpread(variance / 2, variance / 2, basis, is_assumed=True)
-
-
-def spread_of_level(found: Sequence[FoundItems], limit: float) -> ItemSpread:
-    """Return the spread of one side's scores: of the first run, else of right-or-wrong scores at the threshold."""
-    items = found[0].items if found else None
-    values = [] if items is None else _valid(items)
-    variance = _variance(values)
-    if items is None or not variance:
-        variance = max(limit * (1.0 - limit), 1e-4)
-        basis = f"no run tells: scores assumed to vary by p(1-p) = {variance:.3g} at the limit"
-        return ItemSpread(variance, None, basis, is_assumed=True)
-    spread = Spread.split(variance, items.within or 0.0, items.trials)
-    return ItemSpread(spread.between, items.within, f"scores of {found[0].name} ({len(values):,} samples)")
 
 
 def _paired(first: FoundItems, second: FoundItems) -> ItemSpread | None:

@@ -15,6 +15,10 @@ BUDGETS = ("cost_per_sample_usd", "latency_p95_s")
 """The figures that are held to a most by an interval, not directly."""
 
 
+_P95 = 0.95
+_USUAL_TAIL = 0.025
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetFigure:
     """An estimate with its one-sided bounds; a bound is None where nothing bounds it. `reason` says why."""
@@ -87,8 +91,21 @@ def _latency(cells: Sequence[CellResult]) -> BudgetFigure:
         unit="s",
         method="order_statistics",
         alpha=_tail(slowest),
-        reason="" if is_bounded else "too few independent calls to bound p95 from above",
+        reason="" if is_bounded else _why_unbounded(cells),
     )
+
+
+def _why_unbounded(cells: Sequence[CellResult]) -> str:
+    """Return why nothing bounds p95 from above, and what run would; of the first cell that lacks a bound."""
+    cell = next(each for each in cells if each.latency_s.get("p95_upper") is None)
+    n, tail = int(cell.latency_s.get("n") or 0), _tail(cell) or _USUAL_TAIL
+    enough = math.ceil(math.log(tail) / math.log(_P95))
+    if cell.trials > 1:
+        return (
+            f"{cell.trials} trials of one sample are no independent calls, so these {n:,} bound no p95; "
+            f"1 trial of {enough} samples or more would"
+        )
+    return f"{n:,} calls of {cell.key} are too few to bound p95 from above; {enough} or more would"
 
 
 def _tail(cell: CellResult) -> float | None:

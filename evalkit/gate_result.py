@@ -18,7 +18,8 @@ class Check:
     `claim` is max_drop, min or max, `limit` its value. A difference is candidate minus baseline; it and its bounds
     stand in the metric's own direction. The bounds are one-sided at `alpha`, not adjusted; `p_adjusted` is Holm's over
     the gate. `mde` is the true drop (or shortfall) that is noticed with the gate's power, `items_needed` how many items
-    notice `detect`, `items_to_pass` how many pass where nothing changed. `standard_error` is what they rest on.
+    notice `detect`, `items_to_pass` how many pass where nothing changed.
+    `is_blind`: not even the worst level there is would be proven to fail. `standard_error` is that of the estimate.
     `trials_needed` and `trials_to_pass` are how many trials of these items on both sides would do instead: infinite
     where none do, None where the noise between trials is not known.
     `is_fact`: a figure of this run, compared directly; `is_point`: the bare number, no error control.
@@ -55,6 +56,7 @@ class Check:
     detect: float | None = None
     standard_error: float | None = None
     mde: float | None = None
+    is_blind: bool = False
     items_needed: int | None = None
     items_to_pass: int | None = None
     trials_needed: float | None = None
@@ -63,8 +65,9 @@ class Check:
     @property
     def is_too_weak(self) -> bool:
         """Whether the data left open what they were too few to notice; what is proven needs no more of them."""
-        is_open = self.verdict is Verdict.INCONCLUSIVE
-        return is_open and self.detect is not None and self.mde is not None and self.mde > self.detect
+        if self.detect is None or self.verdict is not Verdict.INCONCLUSIVE:
+            return False
+        return self.is_blind or (self.mde is not None and self.mde > self.detect)
 
     def describe(self) -> dict[str, Json]:
         """Return the check as run.json holds it: the figures every reader needs, under their textbook names."""
@@ -98,6 +101,7 @@ class Check:
             "detect": self.detect,
             "standard_error": self.standard_error,
             "mde": self.mde,
+            "is_blind": self.is_blind,
             "n_needed": self.items_needed,
             "n_to_pass": self.items_to_pass,
             "trials_needed": _count(self.trials_needed),

@@ -10,6 +10,7 @@ from evalkit.compare import SamplePairs
 from evalkit.gate_plan import PlannedCheck
 from evalkit.records import ScoreOutcome
 from evalkit.score_columns import rule_of
+from evalkit.stats.effective import EffectiveSample, share_of_noise
 from evalkit.stats.intervals import Scores
 from evalkit.stats.pairing import Pairing
 from evalkit.stats.power import Spread
@@ -27,7 +28,8 @@ class Evidence:
     counts the samples that the check is about, `missing` those of them without a score on a side, which counts as
     `missing_infra` where the infrastructure or a scorer failed; `missing_model` failed by themselves and score 0.
     `standard_error` is that of the claim's estimate; `limit` what the claim was held against. `spread` tells what
-    part of a difference's variance more trials would take away; None where that is not known.
+    part of a difference's variance more trials would take away; None where that is not known. `sample` tells what a
+    level's scores are worth; None where they are too few to judge, and of a difference.
     """
 
     observed: Claim
@@ -42,6 +44,7 @@ class Evidence:
     is_grouped: bool
     standard_error: float | None
     spread: Spread | None = None
+    sample: EffectiveSample | None = None
 
     @property
     def share_missing(self) -> float:
@@ -119,8 +122,11 @@ def _level(check: PlannedCheck, items: MetricItems, alpha: float) -> Evidence:
         if is_most:
             worst, best = best, worst
     missing = sum(map(math.isnan, side.values)) if side.has_gaps else 0
-    error = _level_error(observed, limit)
-    return _evidence(check, observed, (worst, best), side, missing=missing, error=error, trials=items.trials)
+    error = observed.standard_error
+    found = _evidence(check, observed, (worst, best), side, missing=missing, error=error, trials=items.trials)
+    within = items.within if check.places is None else None
+    noise = share_of_noise(error, observed.n, within=within, trials=items.trials)
+    return replace(found, sample=None if observed.sample is None else observed.sample.with_noise(noise))
 
 
 def _spread(check: PlannedCheck, observed: Claim) -> Spread | None:
@@ -134,15 +140,6 @@ def _spread(check: PlannedCheck, observed: Claim) -> Spread | None:
     seen = sum(within / trials for within, trials in noises)
     variance = observed.standard_error**2 * observed.n
     return Spread(max(0.0, variance - seen), sum(within for within, _ in noises))
-
-
-def _level_error(claim: Claim, limit: float) -> float | None:
-    """Return the standard error of a level near its threshold: that of right-or-wrong items, at most."""
-    if claim.estimate is None or not claim.n:
-        return None
-    if claim.standard_error:
-        return claim.standard_error
-    return math.sqrt(max(limit * (1.0 - limit), 1e-12) / claim.clusters)
 
 
 class _Side:

@@ -4,10 +4,22 @@ import math
 
 from evalkit.gate_result import Check, GateResult
 from evalkit.records import Json
+from evalkit.stats.intervals import FEW_CLUSTERS
 from evalkit.stats.power import MOST_TRIALS
 from evalkit.stats.verdicts import Verdict
 
-__all__ = ["check_line", "check_subject", "describe_gate", "gate_lines", "gate_sentence", "weakness_line"]
+__all__ = [
+    "blind_words",
+    "check_line",
+    "check_subject",
+    "describe_gate",
+    "gate_lines",
+    "gate_sentence",
+    "reach_words",
+    "shift_noun",
+    "too_weak_words",
+    "weakness_line",
+]
 
 _TINY_P = 1e-4
 _NAMED = 3
@@ -61,13 +73,43 @@ def check_line(check: Check, gate: GateResult) -> str:
 
 def weakness_line(check: Check, gate: GateResult) -> str:
     """Return what is wrong with a check that is too weak for what it must notice, and what mends it."""
-    enough = f"no number does while max_drop is {check.limit:g}"
+    assert check.detect is not None
+    enough = ""
     if check.items_needed is not None:
-        enough = f"that needs about {_about(check.items_needed)} items{_or_trials(check.trials_needed)}"
+        enough = f"about {_about(check.items_needed)} items{_or_trials(check.trials_needed, check.claim)}"
+    elif check.clusters < FEW_CLUSTERS:
+        enough = f"{FEW_CLUSTERS} {'groups' if check.is_grouped else 'items'} or more"
+    would = blind_words(check.claim, check.limit) if check.mde is None else f"this run would notice {_reach_of(check)}"
+    said = too_weak_words(check.claim, check.limit, enough)
     return (
-        f"gate rule {check_subject(check, gate)} must notice {check.detect:g} and this run would notice "
-        f"{check.mde:.3f}: {enough}; raise detect, or say --allow {check.name}"
+        f"gate rule {check_subject(check, gate)} must notice {check.detect:g} and {would}: {said}; raise detect, "
+        f"or say --allow {check.name}"
     )
+
+
+def too_weak_words(claim: str, limit: float, enough: str) -> str:
+    """Return what a rule that is too weak needs; `enough` says it, and is empty where no number does."""
+    return f"that needs {enough}" if enough else f"no number does while {claim} is {limit:g}"
+
+
+def shift_noun(claim: str, *, higher_is_better: bool = True) -> str:
+    """Return, with its article, what a rule of this claim is to notice."""
+    if claim == "max_drop" and not higher_is_better:
+        return "a rise"
+    return {"max_drop": "a drop", "min": "a shortfall", "max": "an excess"}[claim]
+
+
+def reach_words(shift: float) -> str:
+    """Return the smallest shift that would be noticed, with three decimals, or two digits where it is smaller."""
+    if shift > 1.0:
+        return "more than 1 (none)"
+    return f"{shift:.{max(3, 1 - math.floor(math.log10(shift)))}f}" if shift > 0.0 else "0.000"
+
+
+def blind_words(claim: str, limit: float) -> str:
+    """Return that not even the worst level there is would be proven to fail: there are too few scores for it."""
+    worst, side = ("0", "below") if claim == "min" else ("1", "above")
+    return f"not even a score of {worst} would be proven to lie {side} {limit:g}"
 
 
 def _figure(check: Check) -> str:
@@ -120,31 +162,35 @@ def _because(check: Check) -> str:
 
 def _reach(check: Check) -> list[str]:
     """Return what this many items could have noticed, and how many would notice more."""
-    if check.mde is None or check.power is None:
+    if check.power is None or (check.mde is None and not check.is_blind):
         return []
-    drop = {"max_drop": "drop", "min": "shortfall", "max": "excess"}[check.claim]
-    if check.claim == "max_drop" and not check.higher_is_better:
-        drop = "rise"
-    said = [f"This run would notice a {drop} of {check.mde:.3f} (power {check.power:.0%})."]
+    if check.mde is None:
+        blind = blind_words(check.claim, check.limit)
+        said = [f"{blind[0].upper()}{blind[1:]} (power {check.power:.0%})."]
+    else:
+        noun = shift_noun(check.claim, higher_is_better=check.higher_is_better)
+        said = [f"This run would notice {noun} of {_reach_of(check)} (power {check.power:.0%})."]
     if check.detect is not None and check.items_needed is not None and check.items_needed > check.items:
-        said.append(
-            f"To detect {check.detect:.3f}: about {_about(check.items_needed)} items{_or_trials(check.trials_needed)}."
-        )
+        trials = _or_trials(check.trials_needed, check.claim)
+        said.append(f"To detect {check.detect:.3f}: about {_about(check.items_needed)} items{trials}.")
     if check.verdict is Verdict.INCONCLUSIVE and check.detect is None and check.items_to_pass is not None:
-        said.append(
-            f"To pass where nothing changed: about {_about(check.items_to_pass)} items"
-            f"{_or_trials(check.trials_to_pass)}."
-        )
+        trials = _or_trials(check.trials_to_pass, check.claim)
+        said.append(f"To pass where nothing changed: about {_about(check.items_to_pass)} items{trials}.")
     return said
 
 
-def _or_trials(trials: float | None) -> str:
+def _reach_of(check: Check) -> str:
+    assert check.mde is not None
+    return reach_words(check.mde)
+
+
+def _or_trials(trials: float | None, claim: str) -> str:
     """Return how many trials would do as well, in words; nothing where the noise between trials is not known."""
     if trials is None:
         return ""
     if trials > MOST_TRIALS:
         return f"; {MOST_TRIALS} trials would not do, so much do the items themselves differ"
-    return f" or {trials:.0f} trials on both sides"
+    return f" or {trials:.0f} trials{' on both sides' if claim == 'max_drop' else ''}"
 
 
 def _number(value: float, check: Check) -> str:

@@ -8,6 +8,8 @@ from evalkit.drift_parts import ChangePart, ChangeSplit
 from evalkit.errors import ExitCode
 from evalkit.flip_ledger import FlipLedger
 from evalkit.night_changes import Against
+from evalkit.night_measured import Shift
+from evalkit.night_moves import StandingMove
 from evalkit.night_series import SeriesState
 from evalkit.past_runs import PastMetric
 from evalkit.records import Json
@@ -18,6 +20,8 @@ __all__ = ["JUMP_LEVEL", "MetricNight", "NightResult", "NightState"]
 
 JUMP_LEVEL = 0.001
 """Chance that any metric of a quiet night is said to have jumped: one night in a thousand."""
+
+_SAME_MOVE = 2
 
 
 class NightState(StrEnum):
@@ -34,7 +38,8 @@ class MetricNight:
 
     `split` explains the change since the night `since`: the night before, or the last one before a drift that was
     found tonight. `jump_level` is the level at which a cause counts as a jump since the night before, where no drift
-    was found. `set_aside` says what a quarantine leaves out of every claim here.
+    was found. `standing` is a move for the worse that an earlier night told and that is not over. `set_aside` says what
+    a quarantine leaves out of every claim here.
     """
 
     tonight: PastMetric
@@ -43,6 +48,7 @@ class MetricNight:
     split: ChangeSplit | None
     since: str | None
     jump_level: float = JUMP_LEVEL
+    standing: StandingMove | None = None
     ledger: FlipLedger | None = field(default=None, repr=False)
     set_aside: str = ""
 
@@ -59,9 +65,17 @@ class MetricNight:
 
     @property
     def is_worse(self) -> bool:
-        """Whether tonight's drift is one for the worse."""
+        """Whether tonight's drift, or the jump since the night before, is one for the worse."""
         drift = self.found_tonight
-        return drift is not None and (drift.direction == "down") == self.tonight.higher_is_better
+        if drift is not None:
+            return (drift.direction == "down") == self.tonight.higher_is_better
+        change = None if self.split is None or not self.causes else self.split.total
+        return change is not None and (change < 0.0) == self.tonight.higher_is_better
+
+    @property
+    def is_held(self) -> bool:
+        """Whether any other night could be compared with it."""
+        return any(each.paired is not None for each in self.against)
 
     @property
     def is_learning(self) -> bool:
@@ -78,8 +92,17 @@ class MetricNight:
 
     @property
     def has_moved(self) -> bool:
-        """Whether tonight gave a drift away, or the metric jumped since the night before."""
-        return self.found_tonight is not None or bool(self.causes)
+        """Whether tonight gave a drift away that no earlier night told, or the metric jumped since the night before."""
+        return not self._is_known_drift and (self.found_tonight is not None or bool(self.causes))
+
+    @property
+    def _is_known_drift(self) -> bool:
+        """Whether tonight's drift is the move that an earlier night told as a jump and that still stands."""
+        drift, standing = self.found_tonight, self.standing
+        if drift is None or standing is None or not self.is_worse:
+            return False
+        nights = [point.night for point in self.trend.points]
+        return nights.index(standing.since) >= drift.first - _SAME_MOVE
 
     def describe(self) -> dict[str, Json]:
         """Return it as JSON."""
@@ -94,6 +117,7 @@ class MetricNight:
             "drift": self.trend.describe()["drift"],
             "drift_found": None if self.found_tonight is None else self.trend.describe()["changes"][-1],
             "moved": self.has_moved,
+            "standing": None if self.standing is None else self.standing.describe(),
             "since": self.since,
             "split": None if self.split is None else self.split.describe(),
             "set_aside": self.set_aside,
@@ -105,6 +129,7 @@ class NightResult:
     """One night of one config. `why` says what kept it from running, `notes` what else there is to say.
 
     `catalog` are sentences about the endpoints' lists of models, `unavailable` the models of the config that they lack.
+    `shifts` are what else changed since the night before.
     """
 
     name: str
@@ -118,12 +143,19 @@ class NightResult:
     catalog: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def moved(self) -> tuple[MetricNight, ...]:
         """The metrics that moved, drifts found tonight first."""
         found = [each for each in self.metrics if each.has_moved]
         return tuple(sorted(found, key=lambda each: each.found_tonight is None))
+
+    @property
+    def standing(self) -> tuple[MetricNight, ...]:
+        """The metrics that did not move tonight and are still worse than before an earlier move, unsettled first."""
+        found = [each for each in self.metrics if each.standing is not None and not each.has_moved]
+        return tuple(sorted(found, key=lambda each: each.standing is not None and each.standing.is_settled))
 
     @property
     def failed_checks(self) -> tuple[Mapping[str, Json], ...]:
@@ -154,6 +186,7 @@ class NightResult:
             "catalog": list(self.catalog),
             "unavailable": list(self.unavailable),
             "notes": list(self.notes),
+            "shifts": [each.describe() for each in self.shifts],
         }
 
 

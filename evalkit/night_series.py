@@ -7,9 +7,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from evalkit.night_pairs import NightScores, PairedNight, pair_nights
-from evalkit.past_runs import PastMetric, PastRun
+from evalkit.past_runs import PastMetric
 from evalkit.records import Json
-from evalkit.stats.drift import LEARNING_NIGHTS, Drift, watch_drift
+from evalkit.stats.drift import LEARNING_NIGHTS, Drift, alarm_level, watch_drift
 
 __all__ = ["NightSeries", "SeriesState", "night_series"]
 
@@ -28,7 +28,8 @@ class NightSeries:
 
     The points may belong to several series one after another: `references` are the places of the nights that each
     one's others are compared with. `beside` are the points beside them: difference, interval, noise, or why not.
-    `learned` counts the nights that the drift rule has seen since it last began.
+    `learned` counts the nights that the drift rule has seen since it last began, `watched` how many
+    series it watches side by side.
     """
 
     points: tuple[PastMetric, ...] = field(repr=False)
@@ -37,6 +38,7 @@ class NightSeries:
     drifts: tuple[Drift, ...]
     learned: int
     state: SeriesState
+    watched: int = 1
 
     @cached_property
     def nights(self) -> tuple[str, ...]:
@@ -79,12 +81,6 @@ class NightSeries:
         last = self.drifts[-1] if self.drifts else None
         return last if last is not None and last.night == len(self.points) - 1 else None
 
-    @property
-    def onset_run(self) -> PastRun | None:
-        """The last run before the change that tonight gave away; None when it gave none away."""
-        drift = self.found_tonight
-        return None if drift is None else self.points[drift.onset].run
-
     def describe(self) -> dict[str, Json]:
         """Return it as JSON: today's state, tonight's difference, and every drift by its nights."""
         nights = self.nights
@@ -92,6 +88,8 @@ class NightSeries:
         return {
             "state": self.state.value,
             "learned": self.learned,
+            "watched": self.watched,
+            "alarm": alarm_level(self.watched),
             "reference": nights[self.references[-1]] if self.references else None,
             "night": nights[-1] if nights else None,
             "difference": tonight.difference,
@@ -106,7 +104,6 @@ class NightSeries:
                     "night": nights[drift.night],
                     "onset": nights[drift.onset],
                     "first": nights[min(drift.onset + 1, drift.night)],
-                    "reason": drift.reason,
                 }
                 for drift in self.drifts
             ],
@@ -114,9 +111,11 @@ class NightSeries:
 
 
 def night_series(
-    points: Sequence[PastMetric], scores: Sequence[NightScores], *, without: Set[str] = frozenset()
+    points: Sequence[PastMetric], scores: Sequence[NightScores], *, without: Set[str] = frozenset(), among: int = 1
 ) -> NightSeries:
     """Return the drift series of one metric of one model; `scores` are the points', `without` samples to leave out.
+
+    `among` says how many series are watched side by side, this one counted: the more, the more an alarm takes.
 
     A series starts anew where a point's `series` differs from that of the one before. Its reference is its first night
     with a score for 90% of its own samples; nights on which fewer than 90% of those pair with it (by id and digest,
@@ -134,7 +133,7 @@ def night_series(
     learned, has_moved = 0, False
     for start, end in itertools.pairwise([*starts, len(points)]):
         found = pair_nights(points[start:end], scores[start:end], without)
-        alarms, learned = _watch(found.nights, found.floor, start)
+        alarms, learned = _watch(found.nights, found.floor, start, alarm_level(among))
         has_moved = bool(alarms)
         beside += found.nights
         references += [] if found.reference is None else [start + found.reference]
@@ -146,15 +145,16 @@ def night_series(
         drifts=tuple(drifts),
         learned=learned,
         state=_state(learned, has_moved=has_moved),
+        watched=among,
     )
 
 
-def _watch(nights: Sequence[PairedNight], floor: float, start: int) -> tuple[list[Drift], int]:
+def _watch(nights: Sequence[PairedNight], floor: float, start: int, alarm: float) -> tuple[list[Drift], int]:
     """Return the alarms of one series and how many nights were seen since the last; gaps are no nights to the rule."""
     seen = [(start + place, night) for place, night in enumerate(nights) if not night.gap]
     values = [night.difference for _, night in seen if night.difference is not None]
-    found = watch_drift(values, noise=[night.variance for _, night in seen], floor=floor)
-    alarms = [Drift(each.direction, seen[each.night][0], seen[each.onset][0], each.reason) for each in found]
+    found = watch_drift(values, noise=[night.variance for _, night in seen], floor=floor, alarm=alarm)
+    alarms = [Drift(each.direction, seen[each.night][0], seen[each.onset][0]) for each in found]
     return alarms, len(seen) - (found[-1].onset + 1 if found else 0)
 
 

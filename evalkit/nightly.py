@@ -117,6 +117,7 @@ def _read(night: Night, end: RunEnd, past: PastRun, quarantine: Quarantine, code
     held_to = None if night.gate is None else night.gate.held_to
     reader = NightReader(night.history, past, quarantine, held_to, rejudging.rejudge)
     metrics = reader.metrics() if is_complete else ()
+    shifts = reader.shifts(night.plan.config.run.max_error_rate) if is_complete else ()
     return NightResult(
         name=past.name,
         night=night.night,
@@ -129,4 +130,5 @@ def _read(night: Night, end: RunEnd, past: PastRun, quarantine: Quarantine, code
         catalog=night.catalog,
         unavailable=night.unavailable,
         notes=tuple(notes),
+        shifts=shifts,
     )

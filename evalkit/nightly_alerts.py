@@ -7,7 +7,8 @@ from evalkit.alerting import COULD_NOT_RUN, NightFindings
 from evalkit.errors import ExitCode
 from evalkit.night_result import MetricNight, NightResult, NightState
 from evalkit.records import Json
-from evalkit.report.night_claims import claim_metric, claim_night
+from evalkit.report.night_claims import claim_night
+from evalkit.report.night_metric_claims import claim_metric, claim_move, claim_standing
 
 __all__ = ["find_alerts"]
 
@@ -45,8 +46,24 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
             **common,
         )
     for metric in result.moved:
-        title, *lines = _named(metric)
-        yield Alert(kind=AlertKind.MOVED, key=_moved_key(metric), title=title, lines=tuple(lines), **common)
+        lines = claim_metric(metric)[metric.found_tonight is not None :]
+        yield Alert(
+            kind=AlertKind.MOVED,
+            key=_moved_key(metric, is_worse=metric.is_worse),
+            title=claim_move(metric),
+            lines=tuple(lines),
+            severity=_moved_by(metric),
+            **common,
+        )
+    for metric in result.metrics:
+        if (
+            metric.standing is not None
+            and not metric.standing.is_settled
+            and not (metric.has_moved and metric.is_worse)
+        ):
+            key = _moved_key(metric, is_worse=True)
+            title, severity = claim_standing(metric), abs(metric.standing.change.difference or 0.0)
+            yield Alert(kind=AlertKind.MOVED, key=key, title=title, severity=severity, **common)
     for model in result.unavailable:
         said = f"The endpoint no longer lists {model}, so it was left out of this night."
         yield Alert(kind=AlertKind.CATALOG, key=f"catalog unavailable {model}", title=said, **common)
@@ -56,17 +73,9 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
         yield Alert(kind=AlertKind.CATALOG, key=key, title=title, lines=tuple(lines), **common)
 
 
-def _named(metric: MetricNight) -> tuple[str, ...]:
-    """Return the sentences of a metric that moved, the first of which names it."""
-    first, *others = claim_metric(metric)
-    if metric.found_tonight is None:
-        first = f"{metric.title}, {first[:1].lower()}{first[1:]}"
-    return first, *others
-
-
 def _checked(result: NightResult) -> Iterator[str]:
     yield from (_check_key(check) for check in result.checks if check["verdict"] == "pass")
-    yield from map(_moved_key, result.metrics)
+    yield from (_moved_key(metric, is_worse=is_worse) for metric in result.metrics for is_worse in (True, False))
     models = () if result.run is None else {cell.model for cell in result.run.cells}
     yield from (f"catalog unavailable {model}" for model in models)
 
@@ -76,8 +85,16 @@ def _check_key(check: Mapping[str, Json]) -> str:
     return f"regression {check['name']} {check['model']}{where}"
 
 
-def _moved_key(metric: MetricNight) -> str:
-    return f"moved {metric.title}"
+def _moved_key(metric: MetricNight, *, is_worse: bool) -> str:
+    return f"moved {metric.title}{'' if is_worse else ' for the better'}"
+
+
+def _moved_by(metric: MetricNight) -> float:
+    """Return how far a metric moved, so that half as far again is told again."""
+    change = metric.found_tonight
+    if change is not None and change.before is not None and change.after is not None:
+        return abs(change.after - change.before)
+    return abs((None if metric.split is None else metric.split.total) or 0.0)
 
 
 def _severity(check: Mapping[str, Json]) -> float:

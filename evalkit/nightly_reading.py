@@ -9,10 +9,14 @@ from evalkit.drift_parts import ChangeSplit
 from evalkit.drift_split import split_change
 from evalkit.errors import StoreError
 from evalkit.flip_ledger import make_ledger
+from evalkit.flip_rule import FlipRule
 from evalkit.history import History
 from evalkit.night_changes import Reference, compare_with, median_night
+from evalkit.night_measured import Measured, Shift
+from evalkit.night_moves import find_standing
 from evalkit.night_result import JUMP_LEVEL, MetricNight
 from evalkit.night_series import night_series
+from evalkit.night_shifts import find_shifts
 from evalkit.past_runs import PastMetric, PastRun, Series
 from evalkit.quarantine import Quarantine
 from evalkit.quarantine_items import leave_out, set_aside_items
@@ -51,7 +55,37 @@ class NightReader:
         """
         found = self.history.series(self.tonight.name, kind="nightly")
         tonight = [series for each in found if (series := self._until_tonight(each)) is not None]
-        return tuple(self._metric(series, JUMP_LEVEL / len(tonight)) for series in tonight)
+        return tuple(self._metric(series, len(tonight)) for series in tonight)
+
+    def shifts(self, limit: float) -> tuple[Shift, ...]:
+        """Return what changed since the night before beside the scores; `limit` is the run's greatest error rate.
+
+        Raises:
+            StoreError: history cannot be read.
+        """
+        nights = self.history.runs(self.tonight.name, kind="nightly")
+        before = [run for run in nights if run.night < self.tonight.night and run.status == "complete"]
+        if not before:
+            return self._renamed()
+        return find_shifts(self._measured(before[-1]), self._measured(self.tonight), limit=limit)
+
+    def _renamed(self) -> tuple[Shift, ...]:
+        """Return, on a first night, the name under which earlier nights measured the same."""
+        nights = self.history.runs(kind="nightly")
+        others = {run.name: run for run in nights if run.night < self.tonight.night and run.status == "complete"}
+        runs = [self.tonight, *others.values()]
+        series = {
+            run_id: {(each.name, each.model, each.series) for each in metrics}
+            for run_id, metrics in self.history.metrics(runs).items()
+        }
+        return tuple(
+            Shift(f"the nights of {name}, the last on {run.night}, measured the same; this name starts anew")
+            for name, run in others.items()
+            if name != self.tonight.name and series[run.run_id] == series[self.tonight.run_id]
+        )
+
+    def _measured(self, run: PastRun) -> Measured:
+        return Measured(self.history.metrics([run])[run.run_id], self._of(run.run_id))
 
     def _until_tonight(self, series: Series) -> Series | None:
         """Return a series without later nights; None where tonight has no part in it."""
@@ -61,13 +95,14 @@ class NightReader:
             return None
         return Series(name=series.name, metric=series.metric, model=series.model, points=points)
 
-    def _metric(self, series: Series, jump_level: float) -> MetricNight:
-        point = series.points[-1]
+    def _metric(self, series: Series, among: int) -> MetricNight:
+        """Return one of `among` metrics of tonight."""
+        point, jump_level = series.points[-1], JUMP_LEVEL / among
         tonight = self._find(self.tonight.run_id, point)
         kept, aside = set_aside_items(tonight, self.quarantine, self.tonight.night)
         scores = self.history.score_rows(series.points)
         events = self.history.events(self.tonight.name)
-        drift = night_series(series.points, scores, without=aside.ids)
+        drift = night_series(series.points, scores, without=aside.ids, among=among)
         trend = make_trend(series, drift, events=events, aside=aside)
         against = tuple(compare_with(reference, kept) for reference in self._references(series))
         since = _since(series, trend)
@@ -79,7 +114,10 @@ class NightReader:
             split=split,
             since=None if since is None else since.night,
             jump_level=jump_level,
-            ledger=make_ledger(series, scores, left_out=aside.ids, set_aside=" ".join(aside.sentences())),
+            standing=find_standing(series.points, scores, drift, without=aside.ids, level=jump_level, events=events),
+            ledger=make_ledger(
+                series, scores, rule=FlipRule(among=among), left_out=aside.ids, set_aside=" ".join(aside.sentences())
+            ),
             set_aside=" ".join(aside.sentences()),
         )
 

@@ -18,6 +18,7 @@ from evalkit.results import CellResult, RunResult
 __all__ = ["SCHEMA_VERSION", "RunFolder", "decode_cell", "encode_cell", "write_atomically"]
 
 SCHEMA_VERSION = 1
+_MENDING = "restore it from a copy, or move this run's folder away and run its config again"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,8 +55,10 @@ class RunFolder:
             raise StoreError(
                 f"{self.path}: no run.json there; name a run folder, such as reports/<name>/<run>"
             ) from None
-        except (OSError, ValueError, AttributeError) as error:
-            raise StoreError(f"{self.run_json}: cannot be read ({error}); run the same command again") from None
+        except OSError as error:
+            raise StoreError(f"{self.run_json}: cannot be read ({error.strerror}); check its permissions") from None
+        except (ValueError, AttributeError) as error:
+            raise StoreError(f"{self.run_json}: damaged ({error}); {_MENDING}") from None
         if version != SCHEMA_VERSION:
             raise StoreError(f"{self.run_json}: schema_version {version}; this evalkit reads {SCHEMA_VERSION}")
         try:
@@ -63,7 +66,7 @@ class RunFolder:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise StoreError(f"{self.run_json}: {where}: {first['msg']}") from None
+            raise StoreError(f"{self.run_json}: damaged ({where}: {first['msg']}); {_MENDING}") from None
 
     def save(self, run: RunResult) -> None:
         """Write run.json, whole or not at all."""

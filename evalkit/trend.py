@@ -9,7 +9,7 @@ from evalkit.night_series import NightSeries, SeriesState
 from evalkit.past_runs import PastEvent, PastMetric, Series
 from evalkit.quarantine import SetAside
 from evalkit.records import Json
-from evalkit.stats.drift import LEARNING_NIGHTS, Drift
+from evalkit.stats.drift import LEARNING_NIGHTS, Drift, alarm_level
 from evalkit.trend_figures import FIGURES, Unit
 from evalkit.trend_marks import TrendBreak, TrendMark, find_breaks, find_marks
 
@@ -54,7 +54,6 @@ class ChangePoint:
     direction: Literal["up", "down"]
     onset: int
     alarm: int
-    reason: str
     before: float | None
     after: float | None
 
@@ -69,7 +68,7 @@ class Trend:
     """One metric of one model over nights, oldest first; places count from 0 among `points`.
 
     `state` is what the drift rule says today, None for figures such as cost, which it does not look at; `learned`
-    counts the nights it has seen since it last began, `gaps` says why it passes nights over, by place. The points from
+    counts the nights it has seen since it last began, `watched` how many series it watches side by side, `gaps` says why it passes nights over, by place. The points from
     `shown` on are those that were asked for.
     """
 
@@ -85,6 +84,7 @@ class Trend:
     marks: tuple[TrendMark, ...] = ()
     state: SeriesState | None = None
     learned: int = 0
+    watched: int = 1
     gaps: Mapping[int, str] = field(default_factory=dict[int, str])
     aside: SetAside | None = None
     shown: int = 0
@@ -133,6 +133,8 @@ class Trend:
             else {
                 "state": self.state.value,
                 "learned": self.learned,
+                "watched": self.watched,
+                "alarm": alarm_level(self.watched),
                 "needed": LEARNING_NIGHTS,
                 "gaps": [
                     {"night": self.points[place].night, "reason": reason}
@@ -150,7 +152,6 @@ class Trend:
             "first": self.points[change.first].night,
             "alarm": self.points[change.alarm].night,
             "run_id": self.points[change.alarm].run_id,
-            "reason": change.reason,
             "before": change.before,
             "after": change.after,
         }
@@ -186,6 +187,7 @@ def make_trend(
         marks=find_marks(points, events),
         state=drift.state,
         learned=drift.learned,
+        watched=drift.watched,
         gaps=drift.gaps,
         aside=aside,
     )
@@ -250,7 +252,6 @@ def _changes(
                 direction="up" if drift.direction == "up" else "down",
                 onset=drift.onset,
                 alarm=drift.night,
-                reason=drift.reason,
                 before=_mean(points[begin:first]),
                 after=_mean(points[first:end]),
             )

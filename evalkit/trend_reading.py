@@ -26,7 +26,11 @@ def read_trends(
     events = history.events(name)
     series = history.series(name, metric=metric, model=model, kind=kind)
     if series:
-        return tuple(_trend(history, each, events, quarantine) for each in series)
+        newest = {each.points[-1].run.run_id: each.points[-1].run for each in series}
+        watched = {run_id: len(metrics) for run_id, metrics in history.metrics(newest.values()).items()}
+        return tuple(
+            _trend(history, each, events, quarantine, watched[each.points[-1].run.run_id]) for each in series
+        )
     if (figure := figure_of(metric)) is not None:
         evaluation = metric.rpartition(".")[0] or "*"
         cells = history.series(name, metric=f"{evaluation}.*", model=model, kind=kind)
@@ -46,11 +50,13 @@ def refuse_metric(metric: str, known: Sequence[Series], figures: Sequence[str], 
     return ConfigError(f"no metric of these runs fits {metric!r}{nearest(metric, [*metrics, *figures])}")
 
 
-def _trend(history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine) -> Trend:
+def _trend(
+    history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine, among: int
+) -> Trend:
     scores = history.score_rows(series.points)
     newest = series.points[-1].run.night
     aside = quarantine.set_aside(newest, metric=series.metric, model=series.model, ids=scores[-1].ids)
-    drift = night_series(series.points, scores, without=aside.ids)
+    drift = night_series(series.points, scores, without=aside.ids, among=among)
     without = _levels(scores, aside.ids) if aside.ids else ()
     return make_trend(series, drift, events=events, aside=aside, without=without)
 

@@ -28,7 +28,7 @@ def _state(nights: str, **rule: int) -> SampleState:
         pytest.param("11110111111100", SampleState.NEW_FAILURE, id="one bad night long before does not excuse it"),
         pytest.param("11111000000000", SampleState.NEW_FAILURE, id="right for five nights before"),
         pytest.param("11110000000000", SampleState.STABLE_FAIL, id="right for four nights only"),
-        pytest.param("11111111111110", SampleState.FIRST_FAILURE, id="one bad night is not stable"),
+        pytest.param("11111111111110", SampleState.FAILING, id="one bad night is not stable"),
         pytest.param("11111111111011", SampleState.STABLE_PASS, id="one bad night, over"),
         pytest.param("11111111110011", SampleState.RECOVERED, id="a stable failure, over"),
         pytest.param("00000000000011", SampleState.RECOVERED, id="right at last"),
@@ -55,7 +55,7 @@ def test_a_sample_among_many_must_flip_more_to_be_named() -> None:
 
 
 def test_how_many_nights_make_it_stable_can_be_chosen() -> None:
-    assert _state("11111111111100", failing=3) is SampleState.FIRST_FAILURE
+    assert _state("11111111111100", failing=3) is SampleState.FAILING
     assert _state("11111111111110", failing=1) is SampleState.NEW_FAILURE
 
 

@@ -115,10 +115,10 @@ def test_run_json_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
-        ("[]", "cannot be read"),
+        ("{", "damaged .*; restore it from a copy, or move this run's folder away and run its config again"),
+        ("[]", "damaged .*; restore it from a copy, or move"),
         ('{"schema_version": 9}', "schema_version 9; this evalkit reads 1"),
-        ('{"schema_version": 1}', "run_id"),
+        ('{"schema_version": 1}', "damaged .run_id.*; restore it from a copy, or move"),
     ],
 )
 def test_a_broken_run_json_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

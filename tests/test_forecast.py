@@ -67,6 +67,26 @@ def test_an_unknown_price_is_no_price_and_a_price_of_nothing_is_one(tmp_path: Pa
     assert (somebody.cells[0].cost_usd, somebody.unpriced, somebody.describe()["cost_usd"]) == (0.0, (), 0.0)
 
 
+def test_cells_that_send_the_same_are_counted_as_if_each_were_rendered(tmp_path: Path) -> None:
+    """Two models are sent one prompt; a system text, params or another evaluation's prompt make it another."""
+    models = [
+        {"id": "a", "provider": "script"},
+        {"id": "b", "provider": "script"},
+        {"id": "c", "provider": "script", "system": "Answer with a number, and nothing else."},
+        {"id": "d", "provider": "script", "params": {"max_tokens": 9}},
+    ]
+    evaluations = [
+        {"name": "qa", "dataset": "qa", "trials": 2},
+        {"name": "long", "dataset": "qa", "prompt": "Think at length, then answer: {{ input }}"},
+        {"name": "more", "dataset": "qa", "trials": 5},
+    ]
+    plan = plan_of(tmp_path, rows=9, models=models, evaluations=evaluations)
+    once = forecast_plan(plan, unknown(plan))
+    each = forecast_plan(plan, unknown(plan), is_known=lambda *_: None)
+    assert once == each
+    assert len({(cell.prompt_tokens / cell.calls, cell.completion_tokens) for cell in once.cells}) > 4
+
+
 def test_what_is_answered_already_costs_nothing_whoever_has_it(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, rows=6, evaluations=[{"name": "qa", "dataset": "qa", "trials": 2}])
 

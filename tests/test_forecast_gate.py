@@ -2,28 +2,36 @@
 
 import dataclasses
 import math
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from evalkit.cli.weak_rules import complaint
 from evalkit.config.gates import GateSpec
 from evalkit.errors import ConfigError
 from evalkit.forecast_gate import RulePower, forecast_gate
-from evalkit.forecast_spread import StoredItems, assume_spread, spread_of_level, spread_of_stored
+from evalkit.forecast_level import enough_for_level, level_basis, reach_of_level
+from evalkit.forecast_spread import FoundItems, StoredItems, assume_spread, spread_of_stored
+from evalkit.stats.level_power import LevelTest
 from evalkit.stats.pairing import Pairing
-from evalkit.stats.power import smallest_detectable
+from evalkit.stats.power import MOST_TRIALS, smallest_detectable
 from evalkit.stats.verdicts import judge_difference
+from evalkit.stored_items import MetricItems
 
 from .comparing import side
+from .gating import check, gate, items
 from .plans import plan_of
 
 RULE = {"metric": "qa.exact", "max_drop": 0.02}
 
 
 def reach(folder: Path, *rules: dict[str, Any], stored: tuple[StoredItems, ...] = (), **more: Any) -> list[RulePower]:
-    gate = GateSpec.model_validate({"rules": list(rules)})
-    return list(forecast_gate(plan_of(folder, **more), gate, stored, score=0.8))
+    spec = GateSpec.model_validate({"rules": list(rules)})
+    return list(forecast_gate(plan_of(folder, **more), spec, stored, score=0.8))
 
 
 def run_of(name: str, right: int, n: int = 100, *, flip: int = 0, trials: int = 1) -> StoredItems:
@@ -77,11 +85,94 @@ def test_runs_that_measured_differently_do_not_pair() -> None:
     assert found.basis.startswith("one run alone (old)")
 
 
-def test_levels_vary_as_their_scores_do() -> None:
-    assert spread_of_level([], 0.7).deviation(1) == pytest.approx(math.sqrt(0.21))
-    found = spread_of_level([run_of("a", 90).find("qa.exact", "m")], 0.7)
-    assert found.deviation(1) == pytest.approx(math.sqrt(0.09 * 100 / 99))
+def test_the_spread_is_that_of_the_score_that_is_assumed() -> None:
     assert assume_spread(0.5).deviation(1) == 0.5
+
+
+def level_items(n: int, *, groups: int | None, trials: int, right: float, kind: str = "binary") -> MetricItems:
+    """Return seeded scores that agree within groups, and that trials of one item make differ."""
+    rng = random.Random(f"{n} {groups} {trials} {right}")
+    shares = [rng.betavariate(4 * right, 4 * (1 - right)) for _ in range(groups or n)]
+    names = None if groups is None else [place % groups for place in range(n)]
+    scores = [sum(rng.random() < shares[place % len(shares)] for _ in range(trials)) / trials for place in range(n)]
+    noise = None if trials == 1 else sum(x * (1 - x) for x in scores) / n * trials / (trials - 1)
+    return items(scores, "m", clusters=names, trials=trials, repeats=trials, within=noise, kind=kind)
+
+
+CLAIMS = [{"min": 0.85}, {"min": 0.99}, {"min": 1.0}, {"max": 0.1}, {"max": 0.0}, {"min": 0.01}]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from([60, 180, 300]),
+    st.sampled_from([(None, 1), (12, 1), (50, 1), (None, 3), (50, 3)]),
+    st.floats(0.55, 0.95),
+    st.sampled_from(CLAIMS),
+)
+def test_gate_and_plan_tell_one_reach_of_the_same_scores(
+    n: int, shape: tuple[int | None, int], right: float, claim: dict[str, float]
+) -> None:
+    """Of a level, whatever its groups and trials: what the gate could have noticed is what the plan foretells."""
+    groups, trials = shape
+    seen = level_items(n, groups=groups, trials=trials, right=right)
+    told = check({"metric": "qa.exact", "detect": 0.03, **claim}, new=[seen])
+    ((kind, limit),) = claim.items()
+    test = LevelTest(limit if kind == "min" else 1.0 - limit, 0.05, 0.8)
+    basis = level_basis([FoundItems("run 1", seen)], n, trials)
+    foretold = reach_of_level(basis, test, samples=n, trials=trials, more=6)
+    foretold |= enough_for_level(basis, test, 0.03, samples=n, trials=trials)
+    assert (foretold["mde"] is None) is (told.mde is None)
+    assert foretold["mde"] is None or foretold["mde"] == pytest.approx(told.mde, rel=1e-9)
+    assert foretold["is_blind"] is told.is_blind
+    assert foretold["samples_needed"] == told.items_needed
+    most = told.trials_needed if told.trials_needed is not None and told.trials_needed <= MOST_TRIALS else None
+    assert foretold["trials_needed"] == most
+
+
+def test_the_plan_of_a_config_tells_what_its_gate_does(tmp_path: Path) -> None:
+    seen = level_items(120, groups=30, trials=3, right=0.8)
+    rules = ({"metric": "qa.exact", "min": 0.75, "detect": 0.05}, {"metric": "qa.exact", "max": 0.9, "name": "most"})
+    evaluation = {"name": "qa", "dataset": "qa", "trials": 3}
+    models = [{"id": "m", "provider": "script"}]
+    stored = (StoredItems("run 1", [seen]),)
+    foretold = reach(tmp_path, *rules, stored=stored, rows=120, evaluations=[evaluation], models=models)
+    told = gate(*rules, new=[seen]).checks
+    assert [rule.mde for rule in foretold] == pytest.approx([each.mde for each in told])
+    assert foretold[0].samples_needed == told[0].items_needed
+    assert [rule.basis for rule in foretold] == ["scores of run 1 (120 samples)"] * 2
+
+
+def test_without_any_run_a_level_is_counted_over_independent_samples(tmp_path: Path) -> None:
+    (rule,) = reach(tmp_path, {"metric": "qa.exact", "min": 1.0})
+    assert rule.mde == pytest.approx(1 - 0.2 ** (1 / 100))
+    assert rule.mde_twice_samples == pytest.approx(1 - 0.2 ** (1 / 200))
+    assert rule.is_assumed
+    assert rule.mde_more_trials is None
+    assert "assumed to be independent" in rule.basis
+
+
+def test_a_plan_of_other_size_takes_what_a_stored_run_tells(tmp_path: Path) -> None:
+    """300 stored samples in 50 groups: 100 planned ones are worth a third of them, and more trials help a little."""
+    seen = level_items(300, groups=50, trials=3, right=0.8)
+    stored = (StoredItems("run 1", [seen]),)
+    evaluation = {"name": "qa", "dataset": "qa", "trials": 3}
+    rule = {"metric": "qa.exact", "min": 0.8}
+    one = {"rows": 100, "evaluations": [evaluation], "models": [{"id": "m", "provider": "script"}]}
+    (small,) = reach(tmp_path, rule, stored=stored, **one)
+    (whole,) = reach(tmp_path, rule, stored=stored, **{**one, "rows": 300})
+    assert small.mde / whole.mde == pytest.approx(math.sqrt(3), rel=0.15)
+    assert whole.mde_twice_samples < whole.mde_more_trials < whole.mde
+
+
+def test_a_level_that_nothing_could_prove_is_too_weak(tmp_path: Path) -> None:
+    rule = {"metric": "qa.exact", "min": 0.01, "detect": 0.005}
+    (found,) = reach(tmp_path, rule)
+    assert (found.mde, found.is_blind, found.is_too_weak) == (None, True, True)
+    assert found.samples_needed is not None
+    assert complaint(found) == (
+        "gate rule qa.exact (m) must notice 0.005 and not even a score of 0 would be proven to lie below 0.01 "
+        f"({found.basis}): that needs {found.enough}; raise detect, or say --allow qa.exact"
+    )
 
 
 @pytest.mark.parametrize(

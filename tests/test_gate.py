@@ -4,9 +4,10 @@ import math
 import pytest
 
 from evalkit.errors import ConfigError, ExitCode
-from evalkit.gate_words import check_line, describe_gate, gate_sentence
+from evalkit.gate_words import check_line, describe_gate, gate_sentence, weakness_line
 from evalkit.stats.pairing import Pairing
 from evalkit.stats.power import smallest_detectable
+from evalkit.stats.quantiles import quantile_interval
 from evalkit.stats.verdicts import Verdict, judge_difference
 from evalkit.stored_items import MetricItems
 from tests.gating import MEASURE, cell, check, gate, items, share
@@ -195,6 +196,31 @@ def test_a_fact_of_the_run(metric: str, limit: float, given: dict[str, object], 
 
 
 @pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        pytest.param(
+            {"trials": 3},
+            "3 trials of one sample are no independent calls, so these 900 bound no p95; 1 trial of 72 samples or more "
+            "would",
+            id="trials",
+        ),
+        pytest.param({"trials": 1}, "40 calls of qa/a are too few to bound p95 from above; 72 or more would", id="few"),
+    ],
+)
+def test_a_latency_without_a_bound_says_what_run_would_have_one(given: dict[str, object], reason: str) -> None:
+    slow = {"p50": 0.1, "p95": 0.2, "p95_lower": None, "p95_upper": None, "n": 900 if given["trials"] == 3 else 40}
+    found = check(
+        {"metric": "latency_p95_s", "max": 5}, new=[items(share(9, 10))], cells=[cell(latency_s=slow, **given)]
+    )
+    assert (found.verdict, found.reason) == (OPEN, reason)
+
+
+def test_p95_is_bounded_from_the_number_of_calls_that_is_told() -> None:
+    assert quantile_interval([0.1] * 71, 0.95, confidence=0.95).upper is None
+    assert quantile_interval([0.1] * 72, 0.95, confidence=0.95).upper is not None
+
+
+@pytest.mark.parametrize(
     ("costs", "limit", "verdict"),
     [
         ([0.01, 0.02] * 50, 0.02, PASS),
@@ -303,3 +329,64 @@ def test_several_models_are_named() -> None:
     old = [items(share(190, 200)), items(share(190, 200), "b")]
     found = gate({**DROP, "name": "no worse"}, new=both, old=old)
     assert gate_sentence(found) == "FAIL: 1 of 2 checks is proven to fail: no worse, a."
+
+
+@pytest.mark.parametrize(
+    ("rule", "right", "ends"),
+    [
+        pytest.param({"min": 1.0}, 200, "This run would notice a shortfall of 0.0080 (power 80%).", id="all right"),
+        pytest.param({"max": 0.0}, 0, "This run would notice an excess of 0.0080 (power 80%).", id="none right"),
+        pytest.param(
+            {"min": 0.01},
+            10,
+            "Not even a score of 0 would be proven to lie below 0.01 (power 80%).",
+            id="too low to miss",
+        ),
+        pytest.param(
+            {"max": 0.99},
+            190,
+            "Not even a score of 1 would be proven to lie above 0.99 (power 80%).",
+            id="too high to pass over",
+        ),
+        pytest.param({"min": 0.0}, 10, "Not even a score of 0 would be proven to lie below 0 (power 80%).", id="zero"),
+    ],
+)
+def test_a_level_s_reach_in_words(rule: dict[str, float], right: int, ends: str) -> None:
+    found = gate({"metric": "qa.exact", **rule}, new=[items(share(right, 200))])
+    assert check_line(found.checks[0], found).endswith(ends)
+
+
+def test_the_reach_of_a_level_rests_on_what_its_groups_are_worth() -> None:
+    """50 groups whose answers hardly agree are worth far more than 50 samples, those that agree no more than that."""
+    rule = {"metric": "qa.exact", "min": 0.85}
+    mixed = check(rule, new=[items([float(n % 7 > 0) for n in range(300)], clusters=[n % 50 for n in range(300)])])
+    agreeing = [float(n // 6 % 6 > 0) for n in range(300)]
+    alike = check(rule, new=[items(agreeing, clusters=[n // 6 for n in range(300)])])
+    plain = check(rule, new=[items(agreeing)])
+    assert mixed.mde is not None
+    assert alike.mde is not None
+    assert plain.mde is not None
+    assert mixed.mde < 1.1 * plain.mde
+    assert alike.mde > 2 * plain.mde
+
+
+def test_too_few_groups_to_judge_have_no_reach() -> None:
+    few = items(share(90, 100), clusters=[n % 4 for n in range(100)])
+    judged = gate({"metric": "qa.exact", "min": 0.85, "detect": 0.1}, new=[few])
+    (found,) = judged.checks
+    assert (found.verdict, found.mde, found.is_blind, found.is_too_weak) == (OPEN, None, True, True)
+    assert found.reason == "100 samples in 4 groups are too few to judge"
+    assert weakness_line(found, judged) == (
+        "gate rule qa.exact must notice 0.1 and not even a score of 0 would be proven to lie below 0.85: "
+        "that needs 5 groups or more; raise detect, or say --allow qa.exact"
+    )
+
+
+def test_a_level_says_how_many_trials_would_do() -> None:
+    rule = {"metric": "qa.exact", "min": 0.9, "detect": 0.045}
+    scores = [0.0 if n % 20 == 0 else 0.5 if n % 10 == 1 else 1.0 for n in range(200)]
+    found = gate(rule, new=[items(scores, trials=2, repeats=2, within=0.05)])
+    (seen,) = found.checks
+    assert seen.is_too_weak
+    assert weakness_line(seen, found).count(" trials;") == 1
+    assert "on both sides" not in weakness_line(seen, found)

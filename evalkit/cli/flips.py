@@ -32,7 +32,7 @@ from evalkit.trend_reading import refuse_metric
 
 __all__ = ["command"]
 
-_ANSWERED = (SampleState.NEW_FAILURE, SampleState.FIRST_FAILURE)
+_ANSWERED = (SampleState.NEW_FAILURE, SampleState.FAILING)
 _ANSWERS = 5
 
 

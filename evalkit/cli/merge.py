@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evalkit.cli.run import conclude, load_plan, resolve_weave
+from evalkit.config.questions import TRIALS_LIMIT
 from evalkit.errors import ConfigError
 from evalkit.folders import find_run, new_run_folder
 from evalkit.image_store import ImageStore
@@ -24,7 +25,7 @@ __all__ = ["command"]
 @click.option("--models", multiple=True, metavar="LABEL", help="As the shards were run.")
 @click.option("--evaluations", multiple=True, metavar="NAME", help="As the shards were run.")
 @click.option("--limit", type=click.IntRange(1), help="As the shards were run.")
-@click.option("--trials", type=click.IntRange(1), help="As the shards were run.")
+@click.option("--trials", type=click.IntRange(1, TRIALS_LIMIT), help="As the shards were run.")
 @click.option("--no-publish", is_flag=True, help="Publish nothing to Weave.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders go.")
 def command(  # noqa: PLR0913  one parameter for each option of the command line

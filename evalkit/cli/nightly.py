@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -126,9 +125,16 @@ def _conduct(
     except EvalkitError as error:
         if error.exit_code is ExitCode.BUG:
             raise
+        ran = history.night(name, options.night)
+        if ran is not None and ran.status == "complete":
+            click.echo(
+                f"the night of {options.night} has run, and stays as it is; once more, it could not:",
+                err=True,
+            )
+            raise
         told = PastEvent(
             name=name,
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            at=options.night,
             kind="could_not_run",
             text=str(error),
             about={"night": options.night, "exit_code": int(error.exit_code)},

@@ -11,6 +11,7 @@ from evalkit.cli.plan_page import print_plan
 from evalkit.cli.plan_sources import find_held_to, known_calls, read_latencies, read_stored, read_unfinished
 from evalkit.cli.run import load_plan
 from evalkit.cli.weak_rules import ASSUMED_SCORE, allow_option, check_allowed, complaint
+from evalkit.config.questions import TRIALS_LIMIT
 from evalkit.errors import ExitCode
 from evalkit.forecast import forecast_plan
 from evalkit.forecast_gate import RulePower, forecast_gate
@@ -30,7 +31,7 @@ __all__ = ["command"]
 @click.option("--models", multiple=True, metavar="LABEL", help="Only these models (labels or globs).")
 @click.option("--evaluations", multiple=True, metavar="NAME", help="Only these evaluations (names or globs).")
 @click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
-@click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
+@click.option("--trials", type=click.IntRange(1, TRIALS_LIMIT), help="Trials of each sample.")
 @click.option("--baseline", metavar="B", help="A baseline file, a run, previous, or weave:latest; else gate.baseline.")
 @allow_option
 @click.option(

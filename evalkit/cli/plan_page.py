@@ -9,6 +9,7 @@ from evalkit.forecast_gate import RulePower
 from evalkit.forecast_outlook import Outlook
 from evalkit.forecast_time import ASSUMED_LATENCY_S, LaneTime
 from evalkit.gate_budgets import BUDGETS
+from evalkit.gate_words import blind_words, reach_words, shift_noun
 from evalkit.plan import Plan
 from evalkit.report.numbers import AT_LEAST, NOTHING, format_duration, format_money, format_tokens, plural
 from evalkit.report.terminal import clean_text
@@ -189,18 +190,15 @@ def _whose(names: Sequence[str], bases: dict[str, list[str]]) -> str:
 def _about_rule(rule: RulePower, *, has_many: bool) -> Iterator[str]:
     subject = ", ".join(part for part in (rule.rule, rule.model if has_many else "", rule.slice or "") if part)
     size = f"{plural(rule.samples, 'sample')} x {plural(rule.trials, 'trial')}"
-    if rule.mde is None:
+    if rule.mde is None and not rule.is_blind:
         how = "by its own bounds" if rule.metric in BUDGETS else "directly, without error control"
         yield f"{subject}: {rule.claim} {rule.limit:g}, compared {how}"
         return
-    noun = {"max_drop": "drop", "min": "shortfall", "max": "excess"}[rule.claim]
-    yield f"{subject}: {rule.claim} {rule.limit:g}, {size}: smallest {noun} {_drop(rule.mde)}"
-    more = [f"twice the samples to {_drop(rule.mde_twice_samples)}"]
-    if rule.mde_more_trials is not None:
-        more.insert(0, f"{rule.more_trials} trials would cut it to {_drop(rule.mde_more_trials)}")
-        yield f"  {', '.join(more)}"
-    else:
-        yield f"  {more[0].replace(' to ', ' would cut it to ')}; what trials would do is not known"
+    said = blind_words(rule.claim, rule.limit)
+    if rule.mde is not None:
+        said = f"smallest {shift_noun(rule.claim).split()[1]} {reach_words(rule.mde)}"
+    yield f"{subject}: {rule.claim} {rule.limit:g}, {size}: {said}"
+    yield f"  {_about_more(rule)}"
     if rule.detect is not None:
         enough = f"NO; needs {rule.enough}" if rule.enough else "NO, whatever the number"
         yield f"  must notice {rule.detect:g}: {enough if rule.is_too_weak else 'yes'}"
@@ -208,7 +206,23 @@ def _about_rule(rule: RulePower, *, has_many: bool) -> Iterator[str]:
         yield f"  to pass where nothing changed: {rule.enough_to_pass}"
 
 
-def _drop(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return "more than 1 (none)" if value > 1 else f"{value:.3f}"
+def _about_more(rule: RulePower) -> str:
+    """Return what more trials, and twice the samples, would make of a rule's reach."""
+    ways = [("twice the samples", rule.mde_twice_samples)]
+    if rule.more_trials is not None:
+        ways.insert(0, (f"{rule.more_trials} trials", rule.mde_more_trials))
+    if rule.is_blind:
+        said = ", ".join(f"{name} would {_sight(reach)}" for name, reach in ways)
+    else:
+        (first, reach), *others = ways
+        cuts = [f"{first} would cut it to {_reach(reach)}", *(f"{name} to {_reach(more)}" for name, more in others)]
+        said = ", ".join(cuts)
+    return said if rule.more_trials is not None else f"{said}; what trials would do is not known"
+
+
+def _sight(reach: float | None) -> str:
+    return "not do either" if reach is None else f"notice {reach_words(reach)}"
+
+
+def _reach(value: float | None) -> str:
+    return NOTHING if value is None else reach_words(value)

@@ -65,8 +65,11 @@ def read_unfinished(plan: Plan, reports: Path, prices: Prices) -> Unfinished | N
 
 
 @contextlib.contextmanager
-def known_calls(plan: Plan, reports: Path, unfinished: Unfinished | None) -> Generator[IsKnown]:
-    """Hold open what answers calls for nothing: the unfinished run's journal, and the shared cache if it is used."""
+def known_calls(plan: Plan, reports: Path, unfinished: Unfinished | None) -> Generator[IsKnown | None]:
+    """Hold open what answers calls for nothing: the unfinished run's journal, and the shared cache if it is used.
+
+    None where there is neither.
+    """
     with contextlib.ExitStack() as opened:
         cache: sqlite3.Connection | None = None
         path = cache_path(os.environ, reports.resolve().parent)
@@ -81,7 +84,7 @@ def known_calls(plan: Plan, reports: Path, unfinished: Unfinished | None) -> Gen
                     return "journal"
             return "cache" if cache is not None and _is_cached(cache, key) else None
 
-        yield is_known
+        yield None if unfinished is None and cache is None else is_known
 
 
 def read_latencies(plan: Plan, reports: Path) -> tuple[dict[tuple[str, str], float], str | None]:

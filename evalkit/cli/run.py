@@ -18,6 +18,7 @@ from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.cli.weave_choice import choose_weave
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
+from evalkit.config.questions import TRIALS_LIMIT
 from evalkit.config.schema import Config, DatasetSpec, EvaluationSpec
 from evalkit.dataset import load_dataset
 from evalkit.errors import ConfigError, ExitCode
@@ -46,7 +47,7 @@ _T = TypeVar("_T")
 @click.option("--models", multiple=True, metavar="LABEL", help="Only these models (labels or globs).")
 @click.option("--evaluations", multiple=True, metavar="NAME", help="Only these evaluations (names or globs).")
 @click.option("--limit", type=click.IntRange(1), help="At most this many samples of each dataset.")
-@click.option("--trials", type=click.IntRange(1), help="Trials of each sample.")
+@click.option("--trials", type=click.IntRange(1, TRIALS_LIMIT), help="Trials of each sample.")
 @click.option(
     "--max-cost",
     type=click.FloatRange(0, min_open=True),

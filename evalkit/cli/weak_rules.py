@@ -11,6 +11,7 @@ from evalkit.config.gates import GateSpec
 from evalkit.errors import ConfigError
 from evalkit.forecast_gate import RulePower, forecast_gate
 from evalkit.gate_run import RunGate
+from evalkit.gate_words import blind_words, reach_words, too_weak_words
 from evalkit.plan import Plan
 from evalkit.registry import nearest
 
@@ -58,11 +59,12 @@ def refuse_weak_rules(plan: Plan, gate: RunGate, *, reports: Path, allow: Sequen
 
 def complaint(rule: RulePower) -> str:
     """Return what is wrong with a rule that is too weak, and what mends it."""
-    assert rule.mde is not None
     where = f" ({rule.model}{f', {rule.slice}' if rule.slice else ''})"
-    enough = f"that needs {rule.enough}" if rule.enough else f"no number does while max_drop is {rule.limit:g}"
+    enough = too_weak_words(rule.claim, rule.limit, rule.enough)
     basis = f" ({rule.basis})" if rule.is_assumed else ""
+    would = f"this plan would notice {reach_words(rule.mde)}" if rule.mde is not None else ""
+    would = would or blind_words(rule.claim, rule.limit)
     return (
-        f"gate rule {rule.rule}{where} must notice {rule.detect:g} and this plan would notice {rule.mde:.3f}{basis}: "
+        f"gate rule {rule.rule}{where} must notice {rule.detect:g} and {would}{basis}: "
         f"{enough}; raise detect, or say --allow {rule.rule}"
     )

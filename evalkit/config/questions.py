@@ -7,6 +7,7 @@ from pydantic import Field
 from evalkit.config.spec import Json, OpenSpec, Slug, Spec
 
 __all__ = [
+    "TRIALS_LIMIT",
     "DatasetSpec",
     "EvaluationSpec",
     "ExpectSpec",
@@ -19,6 +20,9 @@ __all__ = [
     "SampleSpec",
     "ScorerSpec",
 ]
+
+TRIALS_LIMIT = 1000
+"""More trials of a sample are taken for a slip."""
 
 
 class FieldsSpec(Spec):
@@ -156,7 +160,13 @@ class EvaluationSpec(Spec):
     scorers: list[str] = Field(default_factory=list, description="names of scorers; all when left out")
     models: list[str] | None = Field(default=None, description="labels or globs; all candidates when left out")
     params: dict[str, Json] = Field(default_factory=dict, description="win over the model's params")
-    trials: int = Field(default=1, ge=1, description="how often each sample is asked")
+    trials: int = Field(
+        default=1,
+        ge=1,
+        le=TRIALS_LIMIT,
+        description="how often each sample is asked; more than 1000 is taken for a slip, since by then what is unsure "
+        "is which samples were asked",
+    )
     reduce: Literal["mean", "median", "majority", "any", "all"] | dict[Literal["pass_at", "pass_hat"], int] = Field(
         default="mean", description="trials to one score a sample"
     )

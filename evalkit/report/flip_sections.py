@@ -13,7 +13,7 @@ __all__ = ["STATE_WORDS", "build_ledger", "build_ledgers", "claim_ledger", "outc
 
 STATE_WORDS = {
     SampleState.NEW_FAILURE: "new stable failures",
-    SampleState.FIRST_FAILURE: "failed for the first time",
+    SampleState.FAILING: "failing, which re-running alone may explain",
     SampleState.UNSTABLE: "unstable",
     SampleState.RECOVERED: "recovered",
     SampleState.UNCLEAR: "neither stable nor shown to be unstable",
@@ -25,7 +25,7 @@ STATE_WORDS = {
 
 _LISTED = (
     SampleState.NEW_FAILURE,
-    SampleState.FIRST_FAILURE,
+    SampleState.FAILING,
     SampleState.UNSTABLE,
     SampleState.RECOVERED,
 )

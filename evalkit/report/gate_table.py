@@ -1,8 +1,10 @@
 """A gate's checks as a table: each verdict beside its rule, its interval drawn against the limit, and its reach."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from evalkit.gate_words import shift_noun
 from evalkit.records import Json
 from evalkit.report.blocks import Block, Cell, Column, IntervalCell, Paragraph, Row, Table
 from evalkit.report.numbers import (
@@ -109,15 +111,29 @@ def _bounds(check: Mapping[str, Json]) -> str:
 
 def _reach(check: Mapping[str, Json]) -> Cell:
     """Return the drop this run would have noticed; under an undecided check, what it takes to decide it."""
-    needed = check["n_needed"] if check["detect"] is not None else check["n_to_pass"]
-    why = str(check["reason"])
-    if not why and check["verdict"] == "inconclusive" and needed is not None and needed > check["n_items"]:
-        why = f"about {format_about(needed)} samples to decide"
+    why = str(check["reason"]) or _needs(check)
     if check["mde"] is None:
-        return Cell(NOTHING, why, is_dim=True)
-    rises = not check["higher_is_better"] and check["claim"] == "max_drop"
-    noun = "a rise" if rises else {"max_drop": "a drop", "min": "a shortfall", "max": "an excess"}[check["claim"]]
-    return Cell(f"{noun} of {100 * check['mde']:.1f} points", why)
+        return Cell("nothing" if check.get("is_blind") else NOTHING, why, is_dim=True)
+    noun = shift_noun(check["claim"], higher_is_better=check["higher_is_better"])
+    return Cell(f"{noun} of {_points(check['mde'])} points", why)
+
+
+def _needs(check: Mapping[str, Json]) -> str:
+    """Return how many samples, or trials, would decide an undecided check; nothing where that is not known."""
+    goal = "to_pass" if check["detect"] is None else "needed"
+    samples, trials = check[f"n_{goal}"], check.get(f"trials_{goal}")
+    if check["verdict"] != "inconclusive" or samples is None or samples <= check["n_items"]:
+        return ""
+    on_both = " on both sides" if check["claim"] == "max_drop" else ""
+    repeated = "" if trials is None or trials <= check["trials"] else f" or {plural(trials, 'trial')}{on_both}"
+    return f"about {format_about(samples)} samples{repeated} to decide"
+
+
+def _points(shift: float) -> str:
+    """Return a shift in points with one decimal, or two digits where it is below one point."""
+    points = 100 * shift
+    places = 1 if points >= 1.0 or points <= 0.0 else 1 - math.floor(math.log10(points))
+    return f"{points:.{places}f}"
 
 
 def _level(value: float, check: Mapping[str, Json]) -> str:

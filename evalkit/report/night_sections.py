@@ -7,7 +7,8 @@ from evalkit.night_result import MetricNight, NightResult
 from evalkit.report.blocks import Block, Cell, Column, Paragraph, Row, RunLine, Section, Table, Verdict
 from evalkit.report.claims import claim_tie
 from evalkit.report.inline import Inline, PageLink
-from evalkit.report.night_claims import claim_metric, claim_night, say_against
+from evalkit.report.night_claims import claim_night, claim_spending
+from evalkit.report.night_metric_claims import claim_metric, claim_move, claim_standing, say_against, worse_way
 from evalkit.report.numbers import (
     NOTHING,
     decimals,
@@ -25,6 +26,7 @@ from evalkit.report.trend_sections import build_trend
 
 __all__ = ["build_night"]
 
+_SHOWN_STANDING = 5
 _COMPARED = ("the night before", "the median of the last seven nights", "the baseline")
 _TITLES = {"the night before": "Night before", "the median of the last seven nights": "Median of 7"}
 
@@ -34,14 +36,16 @@ def build_night(
 ) -> tuple[Section, ...]:
     """Return the sections of a night's report; `failures` are new stable failures, `alerts` who was told what."""
     parts = (
+        ("shifts", "Else", "What else changed since the night before", _shifts(result)),
         ("failures", "New failures", "New stable failures", tuple(failures)),
         ("metrics", "Metrics", "Every metric", _metrics(result)),
+        ("board", "Board", "The models against each other", _board(result)),
         ("gate", "Gate", "The gate", tuple(Paragraph((str(check["line"]),)) for check in result.checks)),
         ("catalog", "Models", "The endpoints' lists of models", _lines(result.catalog)),
         ("notes", "Notes", "Notes", _lines((*result.notes, *alerts))),
     )
     sections = [Section(name, nav, title, blocks) for name, nav, title, blocks in parts if blocks]
-    return (_verdict(result, pages), *_moved(result, pages), *sections)
+    return (_verdict(result, pages), *_moved(result, pages), *_still(result, pages), *sections)
 
 
 def _verdict(result: NightResult, pages: RunPages) -> Section:
@@ -51,9 +55,8 @@ def _verdict(result: NightResult, pages: RunPages) -> Section:
         RunLine((result.name, f"night of {result.night}"), codes),
         Verdict(kind, word, headline, detail),
     ]
-    tie = None if result.run is None else claim_tie(result.run)
-    if tie is not None:
-        blocks.append(Paragraph((f"{tie[0]} {tie[1]}",), "note"))
+    if spent := claim_spending(result):
+        blocks.append(Paragraph((spent,), "note"))
     if result.metrics:
         point = result.metrics[0].trend.points[-1]
         address = pages.href(point.run_id, point.folder)
@@ -65,14 +68,38 @@ def _verdict(result: NightResult, pages: RunPages) -> Section:
 def _moved(result: NightResult, pages: RunPages) -> tuple[Section, ...]:
     """Return a section for each metric that moved: that it did and why, its parts, its nights."""
     sections: list[Section] = []
+    headline = claim_night(result)[2]
     for place, metric in enumerate(result.moved, 1):
         trend = build_trend(metric.trend, pages, place=place, title=metric.title)
-        inner: list[Block] = [Paragraph((" ".join(claim_metric(metric)),), "lead")]
+        is_said = metric.found_tonight is not None and claim_move(metric) in headline
+        inner: list[Block] = [Paragraph((" ".join(claim_metric(metric)[is_said:]),), "lead")]
         if metric.split is not None and metric.split.parts:
             inner.append(_parts(metric))
         title = f"{metric.title}: what moved, and why"
         sections.append(Section(f"moved-{place}", "Moved" if place == 1 else "", title, (*inner, *trend.blocks[1:])))
     return tuple(sections)
+
+
+def _still(result: NightResult, pages: RunPages) -> tuple[Section, ...]:
+    """Return a section with the nights of each metric that moved before and is not back, the first few of them."""
+    sections: list[Section] = []
+    headline = claim_night(result)[2]
+    for place, metric in enumerate(result.standing[:_SHOWN_STANDING], 1):
+        trend = build_trend(metric.trend, pages, place=len(result.moved) + place, title=metric.title)
+        said = claim_standing(metric)
+        lead = () if said in headline else (Paragraph((said,), "lead"),)
+        title = f"{metric.title}: its nights"
+        sections.append(Section(f"still-{place}", "Still" if place == 1 else "", title, (*lead, *trend.blocks[1:])))
+    return tuple(sections)
+
+
+def _shifts(result: NightResult) -> tuple[Block, ...]:
+    return _lines([f"{shift.text[:1].upper()}{shift.text[1:]}." for shift in result.shifts])
+
+
+def _board(result: NightResult) -> tuple[Block, ...]:
+    tie = None if result.run is None or not result.metrics else claim_tie(result.run)
+    return () if tie is None else (Paragraph((" ".join(tie),), "note"),)
 
 
 def _parts(metric: MetricNight) -> Table:
@@ -143,6 +170,9 @@ def _state(metric: MetricNight) -> Inline:
         return f"moved {change.direction}"
     if metric.has_moved:
         return "changed"
+    if metric.standing is not None:
+        state = "settled" if metric.standing.is_settled else "still"
+        return f"{state} {worse_way(metric)} since {metric.standing.since}"
     return "learning" if metric.is_learning else "steady"
 
 

@@ -37,6 +37,7 @@ _CENT, _DOLLAR, _HUNDRED = 0.00995, 0.9995, 99.995
 _SECOND, _TEN, _MINUTE, _HOUR = 0.9995, 9.995, 59.95, 3600
 _THOUSANDS, _MILLIONS = 9_999.5, 999_500
 _SMALLEST_P = 0.0001
+_TWO_DECIMALS_FROM = 0.1
 
 
 def half_width(lower: float | None, upper: float | None) -> float | None:
@@ -133,12 +134,12 @@ def format_of(part: int, whole: int) -> str:
 
 
 def format_p(p: float | None) -> str:
-    """Return a p-value with two significant digits; its floor is 0.0001."""
+    """Return a p-value with two significant digits, 1.00 at most; its floor is 0.0001."""
     if p is None:
         return NOTHING
     if p < _SMALLEST_P:
         return "p < 0.0001"
-    return f"p {_significant(p, 2)}"
+    return f"p {p:.2f}" if p >= _TWO_DECIMALS_FROM else f"p {_significant(p, 2)}"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from evalkit.night_series import SeriesState
 from evalkit.report.levels import format_level
 from evalkit.report.numbers import decimals, format_bounds, format_of, half_width, plural
-from evalkit.stats.drift import LEARNING_NIGHTS
+from evalkit.stats.drift import ALARM, LEARNING_NIGHTS, alarm_level
 from evalkit.trend import ChangePoint, Trend, TrendPoint
 
-__all__ = ["claim_change", "claim_trend", "say_interval", "say_level"]
+__all__ = ["claim_alarm", "claim_change", "claim_trend", "say_interval", "say_level"]
 
 
 def claim_trend(trend: Trend) -> tuple[str, ...]:
@@ -52,19 +52,33 @@ def _claims_of_drift(trend: Trend) -> Iterator[str]:
         )
     elif not changes and trend.state is not SeriesState.MOVED:
         yield "No drift is shown in these nights, which does not prove that there was none."
+    if trend.watched > 1:
+        yield claim_alarm(trend.watched)
 
 
-def claim_change(trend: Trend, change: ChangePoint) -> str:
-    """Return when a series moved, in which direction, and between which levels, as the rest of a sentence."""
+def claim_alarm(watched: int) -> str:
+    """Return how much an alarm of the drift rule takes where it watches several metrics."""
+    return (
+        f"The drift rule watches {watched:,} metrics side by side: an alarm takes h = {alarm_level(watched):.2f}"
+        f" instead of {ALARM:g}, so that all together alarm falsely no more often than one."
+    )
+
+
+def claim_change(trend: Trend, change: ChangePoint, *, tonight: str | None = None) -> str:
+    """Return when a series moved, in which direction, and between which levels, as the rest of a sentence.
+
+    The night that gave it away is named, unless it is `tonight`.
+    """
     nights = trend.points
     onset = f"after {nights[change.onset].night}" if change.onset >= 0 else f"before {nights[change.first].night}"
-    told = f"told on {nights[change.alarm].night}"
+    told = nights[change.alarm].night
     levels = ""
     if change.before is not None and change.after is not None:
         before, after = (format_level(level, trend.unit, 1) for level in (change.before, change.after))
         levels = f", from {before} to {after} on average"
-    constant = ", after nights that were all equal" if change.reason == "constant" else ""
-    return f"moved {change.direction} {onset} ({told}{constant}){levels}"
+    asides = [f"told on {told}"] if told != tonight else []
+    aside = f" ({', '.join(asides)})" if asides else ""
+    return f"moved {change.direction} {onset}{aside}{levels}"
 
 
 def say_level(point: TrendPoint, unit: str) -> str:

@@ -1,6 +1,6 @@
 """Quantiles and tails of the normal, Student t, beta and binomial distributions.
 
-All but the beta quantile are plain Python: importing scipy costs more CPU and memory than a small run's statistics.
+All but those of the beta are plain Python: importing scipy costs more CPU and memory than a small run's statistics.
 """
 
 import math
@@ -9,7 +9,7 @@ from importlib import import_module
 from statistics import NormalDist
 from typing import Any
 
-__all__ = ["beta_quantile", "binomial_terms", "normal_quantile", "t_quantile", "t_upper_tail"]
+__all__ = ["beta_quantile", "beta_share", "binomial_terms", "normal_quantile", "t_quantile", "t_upper_tail"]
 
 _NORMAL = NormalDist()
 _MAX_STEPS = 100_000
@@ -30,6 +30,12 @@ def beta_quantile(p: float, a: float, b: float) -> float:
     """Return x with P(X <= x) = p for X ~ Beta(a, b)."""
     special: Any = import_module("scipy.special")
     return float(special.betaincinv(a, b, p))
+
+
+def beta_share(x: float, a: float, b: float) -> float:
+    """Return P(X <= x) for X ~ Beta(a, b); also P(K >= a) for K ~ Binomial(a + b - 1, x)."""
+    special: Any = import_module("scipy.special")
+    return float(special.betainc(a, b, x))
 
 
 def t_upper_tail(t: float, df: float) -> float:

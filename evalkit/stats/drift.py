@@ -1,23 +1,24 @@
 """Whether a series of nights has moved: a CUSUM on what re-running explains, guarded by the nights' own spread."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from evalkit.stats.self_starting import SLACK, first_alarm
 
 if TYPE_CHECKING:
     import numpy as np
 
     Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 
-__all__ = ["ALARM", "LEARNING_NIGHTS", "Drift", "watch_drift"]
+__all__ = ["ALARM", "LEARNING_NIGHTS", "Drift", "alarm_level", "watch_drift"]
 
 ALARM = 5.35
-"""The decision interval h: 11% of 90 quiet nights alarm, either way."""
+"""The decision interval h of a single series: 11% of 90 quiet nights alarm, either way."""
 LEARNING_NIGHTS = 10
 """Before this many nights an alarm would rest on too little."""
 
+_SLACK = 0.5
+"""The reference value k: half of the shift, in standard deviations, that is looked for."""
 _CLIP = 3.0
 """No night says more than 3 standard deviations: a single bad night moves nothing, an alarm takes three."""
 _DOUBT = 2.75
@@ -35,20 +36,29 @@ _AT_ONCE = 128
 class Drift:
     """One alarm: the direction, the night that raised it, and the onset, the last night before the change.
 
-    `night` and `onset` count from 0 in the series. `reason` is "cusum", or "constant" when the first change came after
-    equal nights, where there is no spread to measure it by.
+    `night` and `onset` count from 0 in the series.
     """
 
     direction: str
     night: int
     onset: int
-    reason: str
+
+
+def alarm_level(series: int) -> float:
+    """Return the decision interval for so many series watched side by side: h + ln of their number.
+
+    False alarms of a CUSUM with k = .5 grow rarer as e^-h (Siegmund 1985), so all the series together alarm falsely as
+    often as a single one does. Simulated as in `watch_drift` (20,000 quiet series, 4,000 shifted ones): 1, 20, 60
+    series at h = 5.35, 8.35, 9.44 raise any alarm in 10.9, 10.5, 12% of 90 quiet nights; the price is that a shift of
+    2 sd after 14 nights is found within 10 nights in 95, 75, 62%, within 14 nights in 98, 89, 83%.
+    """
+    return ALARM + math.log(max(1, series))
 
 
 def watch_drift(
     series: Sequence[float],
     *,
-    noise: Sequence[float] | None = None,
+    noise: Sequence[float],
     floor: float = 0.0,
     alarm: float = ALARM,
     learning: int = LEARNING_NIGHTS,
@@ -57,8 +67,7 @@ def watch_drift(
 
     `noise` are each night's own estimates of the variance that re-running gives to its value: half the squared
     differences of its samples' scores from the night before, over the samples squared. The first one is not read.
-    `floor` is what a single sample that had flipped would add to their sum. Without `noise`: Hawkins's self-starting
-    CUSUM.
+    `floor` is what a single sample that had flipped would add to their sum. `alarm` is the decision interval h.
 
     With m the mean of nights 1..t-1 and s^2 the noise pooled over nights up to now,
     u_t = (y_t - m) / s * sqrt((t-1)/t), within +-3; sum_t = max(0, sum_{t-1} +- u_t - .5), an alarm above h (Page 1954;
@@ -78,29 +87,19 @@ def watch_drift(
     import numpy as np
 
     values = np.asarray(series, dtype=np.float64)
-    variances = None if noise is None else np.asarray(noise, dtype=np.float64)
+    variances = np.asarray(noise, dtype=np.float64)
     found: list[Drift] = []
     begin = 0
     while begin < len(values):
         left = values[begin:]
-        if variances is None:
-            drift = _self_starting(left.tolist(), alarm, learning)
-        else:
-            drift = _first_drift(left, _Spread.of(left, variances[begin:], floor), alarm, learning)
+        drift = _first_drift(left, _Spread.of(left, variances[begin:], floor), alarm, learning)
         if drift is None:
             break
-        found.append(Drift(drift.direction, begin + drift.night, begin + drift.onset, drift.reason))
+        found.append(Drift(drift.direction, begin + drift.night, begin + drift.onset))
         if drift.night <= drift.onset:
             break
         begin += drift.onset + 1
     return found
-
-
-def _self_starting(series: Sequence[float], limit: float, learning: int) -> Drift | None:
-    alarm = first_alarm(series, limit=limit, learning=learning)
-    if alarm is None:
-        return None
-    return Drift(alarm.direction, alarm.night, alarm.onset, "constant" if alarm.is_constant else "cusum")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,12 +141,12 @@ def _first_drift(values: "Numbers", spread: _Spread, limit: float, learning: int
     for first in range(learning, len(values), _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
         u = _standardised(windows[part], spread.deviations[part, None])
-        up, down = (np.cumsum(sign * u - SLACK, axis=1).max(axis=1) for sign in (1.0, -1.0))
+        up, down = (np.cumsum(sign * u - _SLACK, axis=1).max(axis=1) for sign in (1.0, -1.0))
         alarmed = np.flatnonzero(np.maximum(up, down) > limit)
         if len(alarmed):
             place = int(alarmed[0])
             direction = "up" if up[place] > down[place] else "down"
-            return Drift(direction, first + place, _onset(values[: first + place + 1]), "cusum")
+            return Drift(direction, first + place, _onset(values[: first + place + 1]))
     return None
 
 

@@ -1,21 +1,22 @@
 """Intervals for a mean: Wilson at the effective n to display, Korn-Graubard to hold a threshold against, t."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from evalkit.stats.distributions import beta_quantile, normal_quantile, t_quantile
+from evalkit.stats.effective import EffectiveSample
 from evalkit.stats.means import ClusteredMean, Interval, clustered_mean
 
 __all__ = [
     "FEW_CLUSTERS",
     "Interval",
     "Scores",
+    "ThresholdBounds",
     "clopper_pearson",
     "score_interval",
     "t_interval",
     "threshold_interval",
-    "threshold_intervals",
     "wilson",
     "wilson_bounds",
 ]
@@ -95,27 +96,42 @@ def threshold_interval(scores: Scores, *, tail: float) -> Interval:
     Independent right-or-wrong values get Clopper-Pearson, all else Korn-Graubard: Clopper-Pearson at
     n* = n_eff (t_{N-1} / t_{G-1})^2. The interval's confidence is 1 - 2 tail.
     """
-    return threshold_intervals(scores)(tail)
+    return ThresholdBounds.of(scores).at(tail)
 
 
-def threshold_intervals(scores: Scores) -> Callable[[float], Interval]:
-    """Return `threshold_interval` of these scores as a function of the tail: the values are read once."""
-    successes, n = scores.successes, len(scores.values)
-    if successes is not None:
-        return lambda tail: clopper_pearson(successes, n, tail=tail)
-    estimate = scores.estimate()
-    if estimate is None:
-        return lambda tail: _nothing(1 - 2 * tail)
-    if not scores.can_bound(estimate):
-        return lambda tail: estimate.interval(None, 1 - 2 * tail, "none")
-    rows, n_eff = scores.count(estimate), scores.effective_n(estimate)
+@dataclass(frozen=True, slots=True)
+class ThresholdBounds:
+    """`threshold_interval` of some scores as a function of the tail: their values are read once.
 
-    def bounded(tail: float) -> Interval:
-        ratio = t_quantile(1 - tail, rows - 1) / t_quantile(1 - tail, estimate.clusters - 1)
-        n_star = n_eff * ratio**2
-        return estimate.interval(_beta_bounds(estimate.mean, n_star, tail), 1 - 2 * tail, "korn_graubard", n_star)
+    `sample` is what they are worth; None where they are too few to bound.
+    """
 
-    return bounded
+    estimate: ClusteredMean | None
+    sample: EffectiveSample | None
+
+    @classmethod
+    def of(cls, scores: Scores) -> "ThresholdBounds":
+        """Read the scores."""
+        successes, n = scores.successes, len(scores.values)
+        if successes is not None:
+            estimate = _proportion(successes, n)
+            return cls(estimate, None if estimate is None else EffectiveSample(n, n, n, is_counted=True))
+        estimate = scores.estimate()
+        if estimate is None or not scores.can_bound(estimate):
+            return cls(estimate, None)
+        rows, effective = scores.count(estimate), scores.effective_n(estimate)
+        return cls(estimate, EffectiveSample(effective, rows, estimate.clusters, is_counted=False))
+
+    def at(self, tail: float) -> Interval:
+        """Return the bounds that are each wrong with probability `tail` at most."""
+        estimate, sample, confidence = self.estimate, self.sample, 1 - 2 * tail
+        if estimate is None:
+            return _nothing(confidence)
+        if sample is None:
+            return estimate.interval(None, confidence, "none")
+        n = sample.tested(tail)
+        method = "clopper_pearson" if sample.is_counted else "korn_graubard"
+        return estimate.interval(_beta_bounds(estimate.mean, n, tail), confidence, method, float(n))
 
 
 def wilson(successes: int, n: int, *, confidence: float) -> Interval:

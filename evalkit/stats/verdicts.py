@@ -1,11 +1,11 @@
 """Whether data prove a regression, prove its absence, or prove neither: one claim at a time."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evalkit.stats.intervals import Interval, Scores, threshold_intervals
+from evalkit.stats.effective import EffectiveSample
+from evalkit.stats.intervals import Scores, ThresholdBounds
 from evalkit.stats.paired import DifferenceEstimate, augmented_estimate, displayed_estimate, plain_estimate
 from evalkit.stats.pairing import Pairing
 
@@ -28,7 +28,7 @@ class Claim:
     """One rule held against data: the estimate, one-sided bounds at `alpha`, and the p-value of "the rule holds".
 
     `lower` is what PASS is read from, `upper` what FAIL is read from; all are None where there is too little to judge.
-    `standard_error` is that of the mean difference, None for a level.
+    `standard_error` is that of the estimate; `sample` what the scores of a level are worth.
     """
 
     verdict: Verdict
@@ -40,6 +40,7 @@ class Claim:
     clusters: int
     method: str
     standard_error: float | None = None
+    sample: EffectiveSample | None = None
 
 
 def judge_difference(pairing: Pairing, *, margin: float, alpha: float) -> Claim:
@@ -68,17 +69,24 @@ def judge_level(scores: Scores, *, threshold: float, alpha: float) -> Claim:
     The bounds are Clopper-Pearson's or Korn and Graubard's, one-sided at `alpha`; p is the level at which the upper
     bound meets the threshold.
     """
-    interval_at = threshold_intervals(scores)
-    interval = interval_at(alpha)
-    if interval.lower is None or interval.upper is None:
-        return Claim(
-            Verdict.INCONCLUSIVE, interval.mean, None, None, None, interval.n, interval.clusters, interval.method
-        )
-    fails, holds = interval.upper < threshold, interval.lower >= threshold
-    verdict = Verdict.FAIL if fails else Verdict.PASS if holds else Verdict.INCONCLUSIVE
-    p = _level_p(interval_at, threshold)
+    bounds = ThresholdBounds.of(scores)
+    found = bounds.at(alpha)
+    verdict, p = Verdict.INCONCLUSIVE, None
+    if found.lower is not None and found.upper is not None:
+        fails, holds = found.upper < threshold, found.lower >= threshold
+        verdict = Verdict.FAIL if fails else Verdict.PASS if holds else Verdict.INCONCLUSIVE
+        p = _level_p(bounds, threshold)
     return Claim(
-        verdict, interval.mean, interval.lower, interval.upper, p, interval.n, interval.clusters, interval.method
+        verdict,
+        found.mean,
+        found.lower,
+        found.upper,
+        p,
+        found.n,
+        found.clusters,
+        found.method,
+        found.standard_error,
+        bounds.sample,
     )
 
 
@@ -92,14 +100,14 @@ def _estimates(pairing: Pairing) -> tuple[DifferenceEstimate | None, DifferenceE
     return plain, plain
 
 
-def _level_p(interval_at: Callable[[float], Interval], threshold: float) -> float:
+def _level_p(bounds: ThresholdBounds, threshold: float) -> float:
     """Return the tail at which the upper bound equals the threshold, by bisection on its logarithm; .5 stands for more.
 
     It begins just short of .5, where both quantiles of the effective sample size are 0.
     """
 
     def is_below(tail: float) -> bool:
-        upper = interval_at(tail).upper
+        upper = bounds.at(tail).upper
         return upper is not None and upper < threshold
 
     if not is_below(_MOST_TAIL):

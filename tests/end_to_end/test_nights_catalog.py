@@ -71,6 +71,20 @@ def test_new_models_join_by_a_glob_within_a_budget(nights: Nights, endpoint: Fak
         assert any("acme/dear-1 of here did not join" in note for note in night["notes"])
 
 
+def test_a_night_that_ran_is_not_undone_by_a_try_that_could_not(nights: Nights, endpoint: FakeEndpoint) -> None:
+    ended, night = nights.night(0, config(endpoint))
+    assert (ended.code, night["state"]) == (0, "ran")
+    page = nights.folder / "reports/watch/nightly/2026-10-01.json"
+    before = page.read_bytes()
+    endpoint.configure({"api_key": "another"})
+    ended, _ = nights.night(0, config(endpoint))
+    assert ended.code == 6
+    assert "the night of 2026-10-01 has run, and stays as it is; once more, it could not:" in ended.err
+    assert page.read_bytes() == before
+    with closing(sqlite3.connect(nights.folder / "home/history.sqlite")) as db:
+        assert db.execute("SELECT COUNT(*) FROM events WHERE kind = 'could_not_run'").fetchone() == (0,)
+
+
 def judged(endpoint: FakeEndpoint, bench: str) -> dict[str, Any]:
     made = config(endpoint)
     made["providers"]["bench"] = {"use": "openai", "base_url": bench, "retry": {"max_attempts": 1}}

@@ -79,13 +79,8 @@ WHILE_TELLING = (
 )
 """Between an alert that was taken and the note that it was."""
 
-FEW = (
-    "evalkit.journal:Journal.end_attempt#9",
-    "evalkit.publishing:Publisher._moves#2",
-    "evalkit.history_writing:write_run>",
-    "evalkit.alert_channels:send_all>",
-)
-"""In the calls, in the publication, in the registration and in the telling."""
+FEW = ("evalkit.publishing:Publisher._moves#2", "evalkit.alert_channels:send_all>")
+"""In the publication and in the telling."""
 
 
 MEASURED = re.compile(
@@ -150,7 +145,7 @@ class Morning:
         return cls(
             done,
             _plain(_without_serving(page), page["run_id"]),
-            _plain(MEASURED.sub("", text), page["run_id"]),
+            _plain(MEASURED.sub("", text).rstrip(), page["run_id"]),
             _plain(_without_latency(run), page["run_id"]),
             rows,
             ledger,

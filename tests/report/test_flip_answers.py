@@ -36,7 +36,7 @@ def _publish(folder: RunFolder, **weave: object) -> None:
 
 def test_both_answers_are_read_with_the_question(folder: RunFolder) -> None:
     ledger = _ledger(folder.path, {"s00001": "111111100", "s00003": "111111110"})
-    failing, first = read_then_and_now(ledger, ledger.of(SampleState.NEW_FAILURE, SampleState.FIRST_FAILURE))
+    failing, first = read_then_and_now(ledger, ledger.of(SampleState.NEW_FAILURE, SampleState.FAILING))
     assert (failing.question, failing.target) == ("What is 1 + 1?", "2")
     assert (failing.then.night, failing.now.night) == (ledger.points[6].run.night, ledger.points[8].run.night)
     assert (failing.then.score, failing.now.score) == (1.0, 0.0)

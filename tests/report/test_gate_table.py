@@ -1,5 +1,6 @@
 """A gate's table says what its lines say: verdict, limit, figure, bounds, and what it takes to decide."""
 
+import math
 from typing import Any
 
 import pytest
@@ -106,6 +107,34 @@ def test_an_undecided_check_says_the_samples_that_its_line_says() -> None:
     (row,) = build_gate_table(gate)[0].rows
     assert "about 490 items" in stored["line"]
     assert texts(row)[-1][1] == "about 490 samples to decide"
+
+
+@pytest.mark.parametrize(
+    ("given", "reach"),
+    [
+        pytest.param(
+            {"items_to_pass": 484, "trials_to_pass": 7.0},
+            ("a drop of 6.4 points", "about 490 samples or 7 trials on both sides to decide"),
+            id="trials do as well",
+        ),
+        pytest.param(
+            {"items_to_pass": 484, "trials_to_pass": math.inf},
+            ("a drop of 6.4 points", "about 490 samples to decide"),
+            id="no number of trials does",
+        ),
+        pytest.param(
+            {"claim": "min", "limit": 0.9, "detect": 0.02, "items_needed": 950, "trials_needed": 4.0, "mde": 0.0054},
+            ("a shortfall of 0.54 points", "about 950 samples or 4 trials to decide"),
+            id="a level and a small reach",
+        ),
+        pytest.param(
+            {"claim": "max", "limit": 0.1, "mde": 0.05}, ("an excess of 5.0 points", ""), id="an excess, needs unknown"
+        ),
+        pytest.param({"claim": "min", "limit": 0.01, "mde": None, "is_blind": True}, ("nothing", ""), id="nothing"),
+    ],
+)
+def test_an_undecided_check_says_what_would_decide_it(given: dict[str, Any], reach: tuple[str, str]) -> None:
+    assert texts(row_of(check("open", Verdict.INCONCLUSIVE, **given)))[-1] == reach
 
 
 def test_many_models_are_told_apart() -> None:

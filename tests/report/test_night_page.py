@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ExitCode
+from evalkit.night_measured import Shift
 from evalkit.night_result import NightResult, NightState
-from evalkit.report.night_claims import claim_night
+from evalkit.report.night_claims import claim_night, claim_spending
 from evalkit.report.night_page import render_night, summarize_night
 from evalkit.report.night_sections import build_night
 from evalkit.report.run_pages import RunPages
-from evalkit.results import RunResult
+from evalkit.results import CellResult, RunResult
 
 HOSTILE = "<script>alert(1)</script>\u202e|`x`"
 
@@ -85,6 +86,88 @@ def test_a_night_that_could_not_run_is_never_green_and_never_a_regression() -> N
     assert "No reply" in page
     for word in ("PASS", "Regression", "Quiet"):
         assert f">{word}<" not in page
+
+
+CELL = {
+    "model": "exact",
+    "model_id": "org/exact",
+    "provider": "p",
+    "served_models": (),
+    "fingerprints": (),
+    "evaluation": "qa",
+    "samples": 10,
+    "trials": 1,
+    "metrics": {},
+    "usage": {},
+    "cost_usd": None,
+    "price_source": None,
+    "output_tokens": {},
+    "latency_s": {},
+    "measure": {},
+    "treatment": {},
+}
+
+
+def answered(**outcomes: int) -> RunResult:
+    return dataclasses.replace(RUN, cells=(CellResult(**{**CELL, "outcomes": outcomes}),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("why", "printed"),
+    [
+        ("no reply from 127.0.0.1", "No reply from 127.0.0.1"),
+        ("missing.json is not there", "missing.json is not there"),
+        ("scorers.exact: unknown option", "scorers.exact: unknown option"),
+        ("exact lost its answers", "exact lost its answers"),
+    ],
+    ids=["a sentence", "a file", "a key of the config", "a model of the config"],
+)
+def test_a_sentence_begins_with_a_capital_and_a_name_as_it_is_written(why: str, printed: str) -> None:
+    night = result(state=NightState.INCOMPLETE, run=answered(ok=10), why=why)
+    assert claim_night(night)[3] == printed
+
+
+def test_a_night_that_asked_everything_and_lacks_scores_did_not_end_early() -> None:
+    whole = result(state=NightState.INCOMPLETE, run=answered(ok=10), why="200 of 200 judgements failed")
+    assert claim_night(whole)[2] == "The night of 2026-11-23 has too many gaps; nothing is said of its scores."
+    cut = result(state=NightState.INCOMPLETE, run=answered(ok=4, not_run=6), why="the budget is used up")
+    assert claim_night(cut)[2] == "The night of 2026-11-23 ended early; nothing is said of its scores."
+
+
+def test_what_else_changed_is_listed_and_what_is_worse_is_in_the_headline() -> None:
+    told = (Shift("the evaluation qb is no longer measured", is_worse=True), Shift("the model n is new"))
+    night = result(run=RUN, shifts=told)
+    assert claim_night(night)[:3] == (
+        "INCONCLUSIVE",
+        "Changed",
+        "No metric is shown to have moved, but the evaluation qb is no longer measured.",
+    )
+    assert claim_night(result(run=RUN, shifts=told[1:]))[1] == "Quiet"
+    page = summarize_night(build_night(night, RunPages()))
+    assert "What else changed since the night before" in page
+    assert "The model n is new." in page
+
+
+@pytest.mark.parametrize(
+    ("calls", "judges", "said"),
+    [
+        ({"requests": 200, "cost_usd": 1.5}, (), "Tonight: 200 calls to models; $1.50."),
+        (
+            {"requests": 1, "cost_usd": None},
+            ({"scorer": "q", "model": "J", "calls": 1200},),
+            "Tonight: 1 call to models, and 1,200 to judges; cost unknown, as no price is set.",
+        ),
+        (
+            {"requests": 2, "cost_usd": None, "known_cost_usd": 1.5},
+            (),
+            "Tonight: 2 calls to models; at least $1.50, as not every price is known.",
+        ),
+        ({}, (), ""),
+    ],
+    ids=["priced", "no price", "half priced", "an old run"],
+)
+def test_what_a_night_cost_is_one_line(calls: Any, judges: Any, said: str) -> None:
+    assert claim_spending(result(run=dataclasses.replace(RUN, calls=calls, judges=judges))) == said
 
 
 def test_an_undecided_gate_makes_no_night_green() -> None:

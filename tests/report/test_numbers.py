@@ -106,7 +106,15 @@ def test_an_estimate_has_two_significant_digits(number, text):
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(None, NOTHING), (0.00009, "p < 0.0001"), (0.0027, "p 0.0027"), (0.31, "p 0.31"), (1.0, "p 1")]
+    ("p", "text"),
+    [
+        (None, NOTHING),
+        (0.00009, "p < 0.0001"),
+        (0.0027, "p 0.0027"),
+        (0.31, "p 0.31"),
+        (0.5, "p 0.50"),
+        (1.0, "p 1.00"),
+    ],
 )
 def test_p(p, text):
     assert format_p(p) == text

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.night_series import SeriesState
 from evalkit.quarantine import SetAside
-from evalkit.report.trend_claims import claim_trend
+from evalkit.report.trend_claims import claim_change, claim_trend
 from evalkit.trend import ChangePoint
 from evalkit.trend_figures import Unit
 from tests.report.test_trend_terminal import trend
@@ -33,6 +33,11 @@ def test_a_move_is_told_with_its_onset_and_no_quiet_beside_it() -> None:
     learning = "The drift rule is learning: it has seen 8 of the 10 nights it needs since it last began anew."
     assert _said(changes=(MOVE,), state=SeriesState.MOVED, learned=8) == [f"{LEVEL}.", told, learning]
     assert _said(changes=(MOVE,)) == [f"{LEVEL}.", told]
+
+
+def test_the_night_that_told_is_not_named_on_itself() -> None:
+    told = claim_change(trend([0.8] * 15), MOVE, tonight=night(14))
+    assert told == f"moved down after {night(11)}, from 80.0% to 70.0% on average"
 
 
 def test_a_move_before_the_window_is_not_told_in_it() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evalkit.stats.self_starting import first_alarm, self_starting_cusum
+from .self_starting import first_alarm, self_starting_cusum
 
 SD, LEARN, WATCHED, AT = 0.0155, 14, 90, 10
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.stats.self_starting import first_alarm, self_starting_cusum
+from .self_starting import first_alarm, self_starting_cusum
 
 calm = settings(deadline=None, max_examples=50)
 

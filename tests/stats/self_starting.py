@@ -1,4 +1,4 @@
-"""A CUSUM that learns the mean and spread of a series as it goes (Hawkins 1987)."""
+"""The reference that the drift rule is held against: a CUSUM that learns the mean and spread as it goes (Hawkins 1987)."""
 
 import math
 from collections.abc import Sequence
