@@ -34,10 +34,11 @@ class Endings:
 def split_item(before: Endings, after: Endings) -> tuple[float, bool]:
     """Return the part of a sample's change on trials that ended alike, and whether any ended otherwise.
 
-    A trial's part is its difference over the trials that count. Where the trials' own scores are not kept, or their
-    number changed, a sample with any trial that ended otherwise is set down to those whole.
+    A trial's part is its difference over the trials that count. Where their number changed, a sample ended alike when
+    the shares of its endings are equal. Where the trials' own scores are not kept, or their number changed, a sample
+    with any trial that ended otherwise is set down to those whole.
     """
-    if before.predictions == after.predictions and before.scorings == after.scorings:
+    if _ended_alike(before, after):
         return after.value - before.value, False
     if not len(before.rows) or len(before.rows) != len(after.rows):
         return 0.0, True
@@ -53,7 +54,10 @@ def split_item(before: Endings, after: Endings) -> tuple[float, bool]:
 def count_outcomes(
     before: MetricItems, after: MetricItems, places: Sequence[tuple[int, int]]
 ) -> dict[tuple[str, str], int]:
-    """Count the trials of paired samples that ended otherwise, by (before, after), the most frequent first."""
+    """Count the trials of paired samples that ended otherwise, by (before, after), the most frequent first.
+
+    Of samples that were tried another number of times, the trials that both nights have.
+    """
     found: Counter[tuple[str, str]] = Counter()
     trials = range(min(before.repeats, after.repeats))
     for first, second in places:
@@ -72,6 +76,15 @@ def _name(prediction: int, scoring: int) -> str:
     if scored is ScoreOutcome.SCORED:
         return ended.value
     return f"truncated and {scored.value}" if ended is PredictionOutcome.TRUNCATED else scored.value
+
+
+def _ended_alike(before: Endings, after: Endings) -> bool:
+    if len(before.scorings) == len(after.scorings):
+        return before.predictions == after.predictions and before.scorings == after.scorings
+    first, second = (Counter(zip(each.predictions, each.scorings, strict=True)) for each in (before, after))
+    return {key: count * second.total() for key, count in first.items()} == {
+        key: count * first.total() for key, count in second.items()
+    }
 
 
 def _count(rows: Sequence[float]) -> int:

@@ -16,9 +16,10 @@ class Cause(StrEnum):
     """What a part of a change comes from.
 
     The rest, after samples, judge and errors, is `model`: the same question to the same address was answered another
-    way. It is `serving` where another served model, fingerprint, latency or length was seen, `setting` where the night
-    asked otherwise (prompt, params), `scoring` where it measured otherwise, and `judge_or_model` where a judged metric
-    was not judged again.
+    way. It is `serving` where another served model, fingerprint or address was seen, `serving_or_model` where only
+    latency or length changed, which a model that answers otherwise changes as well, `setting` where the night asked
+    otherwise (prompt, params, trials), `scoring` where it measured otherwise, and `judge_or_model` where a judged
+    metric was not judged again.
     """
 
     SAMPLES = "samples"
@@ -29,6 +30,7 @@ class Cause(StrEnum):
     SETTING = "setting"
     SCORING = "scoring"
     JUDGE_OR_MODEL = "judge_or_model"
+    SERVING_OR_MODEL = "serving_or_model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,8 @@ def split_change(
 ) -> ChangeSplit:
     """Split the change of one metric of one model, after minus before, into parts that add up to it.
 
-    `rejudged` is the night before scored again by tonight's judge or scorer: the same answers.
+    `rejudged` is the night before scored again by tonight's judge or scorer: the same answers. Latency and length are
+    those of all calls of a night: they tell of the serving only where both nights asked the same samples.
 
     Raises:
         ValueError: the metrics are of two names or models, or an id stands twice on one side.
@@ -53,11 +54,17 @@ def split_change(
     pairs = pair_samples(before, after)
     places = list(zip(pairs.first, pairs.second, strict=True))
     columns = align_nights(before, after, places, rejudged)
+    if pairs.counts.union > pairs.counts.paired:
+        before_serving, after_serving = before_serving.names, after_serving.names
     signs = (*_moved_house(before, after), *compare_serving(before_serving, after_serving))
     measured = differing_parts((rejudged if columns.is_rejudged and rejudged else before).measure, after.measure)
     asked = [name for name in _ASKED if before.treatment.get(name) != after.treatment.get(name)]
     is_judged, first, second = after.measure.get("judge") is not None, before.mean, after.mean
-    rest = Cause.SERVING if signs else Cause.MODEL
+    if before.repeats != after.repeats:
+        asked.append(f"trials {before.repeats} → {after.repeats}")
+    rest = Cause.MODEL
+    if signs:
+        rest = Cause.SERVING if any(sign.is_name for sign in signs) else Cause.SERVING_OR_MODEL
     if is_judged and not columns.is_rejudged:
         rest = Cause.JUDGE_OR_MODEL
     if asked or measured:

@@ -68,6 +68,11 @@ class ServingFacts:
     output_tokens: Sequence[float] = field(default=(), repr=False)
     latency_s: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
+    @property
+    def names(self) -> "ServingFacts":
+        """The names alone, without latency and length."""
+        return ServingFacts(self.served_models, self.fingerprints)
+
     @classmethod
     def of_summary(cls, cell: ServedCell) -> "ServingFacts":
         """Return what a summary tells, where the calls themselves are no longer at hand."""

@@ -172,6 +172,43 @@ def test_what_the_rest_is_called(
     assert [part.cause for part in split.named] == [cause]
 
 
+def test_other_trials_are_no_other_endings() -> None:
+    before = night([Row(f"s{i}", [(1.0, OK)]) for i in range(40)])
+    after = night([Row(f"s{i}", [(0.0, OK)] * 3) for i in range(40)])
+    split = split_change(before, after)
+    errors = split.part(Cause.ERRORS)
+    assert errors is not None
+    assert (errors.n, errors.estimate) == (0, 0.0)
+    assert [part.cause for part in split.named] == [Cause.SETTING]
+    assert split.changes == ("trials 1 → 3",)
+
+
+@pytest.mark.parametrize(
+    ("trials", "n"), [([(1.0, OK), (1.0, OK)], 0), ([(0.0, CUT), (0.0, CUT)], 40), ([(0.0, CUT), (1.0, OK)], 40)]
+)
+def test_endings_of_other_trials_are_compared_as_shares(trials: list[Trial], n: int) -> None:
+    before = night([Row(f"s{i}", [(1.0, OK)]) for i in range(40)])
+    after = night([Row(f"s{i}", trials) for i in range(40)])
+    errors = split_change(before, after).part(Cause.ERRORS)
+    assert errors is not None
+    assert errors.n == n
+
+
+SHORT, LONG = ServingFacts(output_tokens=[1.0] * 100), ServingFacts(output_tokens=[18.0] * 100)
+
+
+def test_other_lengths_alone_are_the_model_or_its_serving() -> None:
+    split = split_change(plain([1.0] * 40), plain([0.0] * 40), before_serving=LONG, after_serving=SHORT)
+    assert [part.cause for part in split.named] == [Cause.SERVING_OR_MODEL]
+    assert [(sign.what, sign.before, sign.after) for sign in split.signs] == [("output length", 18.0, 1.0)]
+
+
+def test_lengths_on_other_samples_say_nothing() -> None:
+    split = split_change(plain([1.0] * 80), plain([0.0] * 40), before_serving=LONG, after_serving=SHORT)
+    assert [part.cause for part in split.named] == [Cause.MODEL]
+    assert (split.signs, split.watched) == ((), ())
+
+
 def test_signs_of_other_serving_name_the_rest() -> None:
     split = split_change(
         plain([1.0] * 40),

@@ -26,6 +26,7 @@ CAUSE_TITLES = {
     Cause.SETTING: "what was asked",
     Cause.SCORING: "scoring",
     Cause.JUDGE_OR_MODEL: "judge or model",
+    Cause.SERVING_OR_MODEL: "model or serving",
 }
 """What each part is called in a table."""
 
@@ -38,6 +39,7 @@ CAUSE_SUBJECTS = {
     Cause.SETTING: "the night asked otherwise",
     Cause.SCORING: "the night measured otherwise",
     Cause.JUDGE_OR_MODEL: "the judge or the model moved",
+    Cause.SERVING_OR_MODEL: "the model moved, or how it is served",
 }
 """What each named part is called in a headline."""
 
@@ -50,6 +52,7 @@ _SUBJECTS = {
     Cause.SETTING: "the rest",
     Cause.SCORING: "the rest",
     Cause.JUDGE_OR_MODEL: "the rest",
+    Cause.SERVING_OR_MODEL: "the rest",
 }
 _NAMED_OUTCOMES = 3
 
@@ -128,6 +131,11 @@ def _either(part: ChangePart, split: ChangeSplit) -> str:
     return f"The judge or the model moved: {_figure(part)}; {why}."
 
 
+def _model_or_serving(part: ChangePart, split: ChangeSplit) -> str:
+    seen = f"{_signs(split.signs)}, which other answers bring as well as another serving"
+    return f"The model moved, or how it is served: its answers that ended alike give {_figure(part)}; {seen}."
+
+
 _NAMED = {
     Cause.SAMPLES: _samples,
     Cause.JUDGE: _judge,
@@ -137,6 +145,7 @@ _NAMED = {
     Cause.SETTING: _setting,
     Cause.SCORING: _scoring,
     Cause.JUDGE_OR_MODEL: _either,
+    Cause.SERVING_OR_MODEL: _model_or_serving,
 }
 
 
