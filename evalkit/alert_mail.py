@@ -12,7 +12,6 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 
 from evalkit.errors import AlertError
-from evalkit.triage import clean_message
 
 __all__ = ["MailServer", "deliver"]
 
@@ -56,6 +55,28 @@ async def deliver(server: MailServer, message: EmailMessage) -> None:
         raise
     if problem is not None:
         raise AlertError(problem)
+
+
+_MEANINGS = {
+    421: "service not available",
+    450: "mailbox unavailable for now",
+    451: "error in processing",
+    452: "insufficient system storage",
+    454: "temporary authentication failure",
+    500: "command unrecognized",
+    501: "syntax error in parameters",
+    502: "command not implemented",
+    503: "bad sequence of commands",
+    504: "parameter not implemented",
+    530: "authentication required",
+    534: "authentication mechanism too weak",
+    550: "mailbox unavailable",
+    551: "user not local",
+    552: "exceeded storage allocation",
+    553: "mailbox name not allowed",
+    554: "transaction failed",
+}
+"""What the codes of RFC 5321 and 4954 stand for: a server's own words may echo a secret in any disguise."""
 
 
 class _Delivery:
@@ -128,6 +149,6 @@ class _Delivery:
         return f"{self._server.host}:{self._server.port}"
 
     def _words(self, reply: tuple[int, bytes | str]) -> str:
-        code, said = reply
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        return f"SMTP {code} {clean_message(text, self._server.login or ())}".strip()
+        code, _ = reply
+        meaning = _MEANINGS.get(code)
+        return f"SMTP {code}{f' ({meaning})' if meaning else ''}"

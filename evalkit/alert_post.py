@@ -6,14 +6,11 @@ import re
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from http import HTTPStatus
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from evalkit.errors import AlertError
-from evalkit.triage import clean_message, retry_after_s
-
-if TYPE_CHECKING:
-    import aiohttp
+from evalkit.triage import retry_after_s
 
 __all__ = ["AlertPost", "check_variable", "read_variable", "send_post"]
 
@@ -21,8 +18,6 @@ _TRIES = 2
 _DEFAULT_WAIT_S = 1.0
 _LONGEST_WAIT_S = 5.0
 _MOST_REDIRECTS = 3
-_MOST_BODY = 2000
-_SHORTEST_SECRET = 6
 _KEEPS_METHOD = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,12 +25,11 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertPost:
-    """What is posted; `variable` names the environment variable of the address, `secrets` hold what else is secret."""
+    """What is posted; `variable` names the environment variable of the address."""
 
     variable: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,6 @@ class _Reply:
     status: int
     location: str
     wait_s: float | None
-    words: str
 
 
 def check_variable(option: str, name: str) -> None:
@@ -146,17 +139,11 @@ async def _post_once(post: AlertPost, url: str) -> _Reply:
                 proxy=_proxy(url),
             ) as reply,
         ):
-            return await _read(reply, (*post.secrets, *_secret_parts(url)))
+            headers = {name.lower(): value for name, value in reply.headers.items()}
+            return _Reply(reply.status, headers.get("location", ""), retry_after_s(headers))
     except (aiohttp.ClientError, OSError, ValueError) as error:
         problem = _why(error)
     raise AlertError(f"the address in {post.variable} cannot be reached: {problem}")
-
-
-async def _read(reply: "aiohttp.ClientResponse", secrets: tuple[str, ...]) -> _Reply:
-    body = await reply.content.read(_MOST_BODY)
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    words = clean_message(body.decode("utf-8", "replace"), secrets)
-    return _Reply(reply.status, headers.get("location", ""), retry_after_s(headers), words)
 
 
 def _why(error: Exception) -> str:
@@ -164,14 +151,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno and error.strerror:
         return os.strerror(error.errno) if error.errno > 0 else type(error).__name__
     return type(error).__name__
-
-
-def _secret_parts(url: str) -> tuple[str, ...]:
-    """Return the parts of an address that a server could echo, longest first."""
-    parts = urlsplit(url)
-    found = {url, parts.path, parts.query, parts.password or "", *parts.path.split("/")}
-    found |= {value for _, value in parse_qsl(parts.query)}
-    return tuple(sorted((each for each in found if len(each) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def _proxy(url: str) -> str | None:
@@ -187,5 +166,10 @@ def _refusal(reply: _Reply, variable: str) -> str:
             f"the address in {variable} redirects (HTTP {reply.status}) to where alerts are not sent on;"
             f" put the final address in {variable}"
         )
-    words = f": {reply.words}" if reply.words else ""
-    return f"the address in {variable} refused it with HTTP {reply.status}{words}"
+    return f"the address in {variable} refused it with HTTP {reply.status}{_meaning(reply.status)}"
+
+
+def _meaning(status: int) -> str:
+    """Return what a status stands for in the standard's words: a server's own may echo a secret in any disguise."""
+    known = {each.value: f" ({each.phrase})" for each in HTTPStatus}
+    return known.get(status, "")

@@ -12,7 +12,7 @@ from evalkit.results import RunResult
 from evalkit.store import RunFolder
 from evalkit.stored_items import MetricItems, SampleNames, read_items
 
-__all__ = ["PREVIOUS", "Fetch", "HeldTo", "find_baseline"]
+__all__ = ["PREVIOUS", "Fetch", "HeldTo", "find_baseline", "has_previous"]
 
 PREVIOUS = "previous"
 """Instead of a path: the newest complete run of the same name."""
@@ -61,6 +61,11 @@ def find_baseline(
     return HeldTo(read_items(folder, run, known=known), {**about, "started_at": run.started_at}, known)
 
 
+def has_previous(reports: Path, name: str, before: RunFolder | None) -> bool:
+    """Say whether `previous` means a run."""
+    return _newest_before(reports if before is None else before.path.parent.parent, name, before) is not None
+
+
 def _fetched(reference: str, before: RunFolder | None, fetch: Fetch | None) -> HeldTo:
     if fetch is None:
         raise ConfigError(f"baseline {reference}: this command reads no baseline from Weave; name a file or a run")
@@ -69,17 +74,24 @@ def _fetched(reference: str, before: RunFolder | None, fetch: Fetch | None) -> H
     return HeldTo(found.items(), {**about, "started_at": found.started_at})
 
 
-def _previous(reports: Path, name: str, before: RunFolder | None) -> tuple[RunFolder, RunResult]:
+def _newest_before(reports: Path, name: str, before: RunFolder | None) -> tuple[RunFolder, RunResult] | None:
     for folder in run_folders(reports, name):
         if before is not None and folder.path.name >= before.path.name:
             continue
         run = folder.load()
         if run.status == "complete" and run.cells and not run.plan.get("shard"):
             return folder, run
-    raise ConfigError(
-        f"no baseline: no complete run of {name!r} below {reports}/ is older than this one; run once without --gate, "
-        "or name another baseline"
-    )
+    return None
+
+
+def _previous(reports: Path, name: str, before: RunFolder | None) -> tuple[RunFolder, RunResult]:
+    found = _newest_before(reports, name, before)
+    if found is None:
+        raise ConfigError(
+            f"no baseline: no complete run of {name!r} below {reports}/ is older than this one; make one with "
+            "`evalkit run CONFIG`, without --gate, or name another baseline"
+        )
+    return found
 
 
 def _run(reference: str, reports: Path, path: Path) -> tuple[RunFolder, RunResult]:

@@ -11,6 +11,7 @@ everything compared has scored; a is after, b before, r the night before judged 
 - the rest = mean over C of a - r on trials that ended alike
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit.compare import pair_samples
@@ -58,17 +59,9 @@ def split_change(
         before_serving, after_serving = before_serving.names, after_serving.names
     signs = (*_moved_house(before, after), *compare_serving(before_serving, after_serving))
     measured = differing_parts((rejudged if columns.is_rejudged and rejudged else before).measure, after.measure)
-    asked = [name for name in _ASKED if before.treatment.get(name) != after.treatment.get(name)]
+    asked = _asked(before, after)
     is_judged, first, second = after.measure.get("judge") is not None, before.mean, after.mean
-    if before.repeats != after.repeats:
-        asked.append(f"trials {before.repeats} → {after.repeats}")
-    rest = Cause.MODEL
-    if signs:
-        rest = Cause.SERVING if any(sign.is_name for sign in signs) else Cause.SERVING_OR_MODEL
-    if is_judged and not columns.is_rejudged:
-        rest = Cause.JUDGE_OR_MODEL
-    if asked or measured:
-        rest = Cause.SCORING if measured else Cause.SETTING
+    rest = _rest(signs, asked, measured, is_open=is_judged and not columns.is_rejudged)
     return ChangeSplit(
         metric=after.name,
         model=after.model,
@@ -86,6 +79,23 @@ def split_change(
         watched=watched_serving(before_serving, after_serving),
         changes=(*measured, *asked),
     )
+
+
+def _asked(before: MetricItems, after: MetricItems) -> list[str]:
+    """Return what the nights asked otherwise, in words."""
+    asked = [name for name in _ASKED if before.treatment.get(name) != after.treatment.get(name)]
+    return asked if before.repeats == after.repeats else [*asked, f"trials {before.repeats} → {after.repeats}"]
+
+
+def _rest(signs: Sequence[ServingSign], asked: list[str], measured: list[str], *, is_open: bool) -> Cause:
+    """Return what is left after samples, judge and errors; `is_open` where the judge may be part of it."""
+    if measured or asked:
+        return Cause.SCORING if measured else Cause.SETTING
+    if is_open:
+        return Cause.JUDGE_OR_MODEL
+    if any(sign.is_name for sign in signs):
+        return Cause.SERVING
+    return Cause.SERVING_OR_MODEL if signs else Cause.MODEL
 
 
 def _moved_house(before: MetricItems, after: MetricItems) -> tuple[ServingSign, ...]:

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from evalkit.stats.stability import TOLERANCE
 
-__all__ = ["FAILING", "FALSE_NIGHTS", "FEWEST_BEFORE", "FEWEST_NIGHTS", "NIGHTS", "PASS_AT", "RECENT", "STEADY", "FlipRule"]
+__all__ = [
+    "FAILING",
+    "FALSE_NIGHTS",
+    "FEWEST_BEFORE",
+    "FEWEST_NIGHTS",
+    "NIGHTS",
+    "PASS_AT",
+    "RECENT",
+    "STEADY",
+    "FlipRule",
+]
 
 NIGHTS = 28
 """How many nights are looked at unless told otherwise."""

@@ -15,8 +15,8 @@ from evalkit.history_items import read_stored_items
 from evalkit.history_metrics import RUN_COLUMNS, past_run, run_of
 from evalkit.history_schema import open_history
 from evalkit.history_series import SeriesScores, read_metrics, read_score_rows, read_series
-from evalkit.history_writing import forget_runs, pack_run, write_run
-from evalkit.night_folder import night_of
+from evalkit.history_writing import delete_runs, forget_runs, pack_run, write_run
+from evalkit.night_folder import checked_night, replaced_by
 from evalkit.past_runs import AlertEntry, Listing, PastEvent, PastMetric, PastRun, Series
 from evalkit.results import RunResult
 from evalkit.store import RunFolder
@@ -77,19 +77,23 @@ class History:
     ) -> PastRun:
         """Remember a run with its scores, in place of what was known of it; twice is once.
 
-        A folder that was made for a night is of that night and "nightly". What is known of a later state stands.
+        A folder that was made for a night is of that night and "nightly". What is known of a later state stands. Once
+        complete, it stands for the runs of the night that it began with: those are forgotten.
 
         Raises:
-            StoreError: it is a shard, its journal cannot be read, or history cannot be written.
+            StoreError: it is a shard, its mark names no night, its journal cannot be read, or history not written.
         """
         if run.plan.get("shard"):
             raise StoreError(f"{folder.path} is one shard of a run; join them with `evalkit merge`")
-        if night is None and (night := night_of(folder)) is not None:
+        if night is None and (night := checked_night(folder)) is not None:
             kind = "nightly"
         past = past_run(folder, run, kind=kind, night=night, exit_code=exit_code)
         packed = pack_run(past, run, read_items(folder, run) if run.cells else ())
         with self._writing() as db:
-            return write_run(db, packed)
+            written = write_run(db, packed)
+            if written.status == "complete":
+                delete_runs(db, replaced_by(folder))
+            return written
 
     def runs(
         self, name: str | None = None, *, kind: str | None = None, since: str | None = None
@@ -141,7 +145,7 @@ class History:
             return read_score_rows(db, points)
 
     def forget(self, name: str, keep: int) -> int:
-        """Forget the runs of a name but for the newest `keep`, and return how many; their folders stay.
+        """Forget the runs of a name but for the newest `keep` nights and `keep` others; return how many. Folders stay.
 
         The first run of each series that goes on is remembered too: drift is measured from there.
         """

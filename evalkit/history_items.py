@@ -37,6 +37,10 @@ def read_stored_items(db: sqlite3.Connection, run_id: str) -> tuple[MetricItems,
 def _items(row: Sequence[Json], sets: Mapping[str, SampleSet]) -> MetricItems:
     samples, values = sets[row[6]], unpack_values(row[12])
     rows = values if row[15] is None else unpack_values(row[15])
+    predictions, scorings = unpack_outcomes(row[16], PredictionOutcome), unpack_outcomes(row[17], ScoreOutcome)
+    asked = len(samples.ids) * row[10]
+    if len(values) != len(samples.ids) or not len(predictions) == len(scorings) == asked or len(rows) not in {0, asked}:
+        raise ValueError(f"a metric's scores do not fit its {len(samples.ids):,} samples")
     return MetricItems(
         evaluation=row[0],
         scorer=row[1],
@@ -51,8 +55,8 @@ def _items(row: Sequence[Json], sets: Mapping[str, SampleSet]) -> MetricItems:
         best=restore_values(values, row[14]),
         trials=row[9],
         repeats=row[10],
-        predictions=unpack_outcomes(row[16], PredictionOutcome),
-        scorings=unpack_outcomes(row[17], ScoreOutcome),
+        predictions=predictions,
+        scorings=scorings,
         rows=rows or (),
         clusters=samples.clusters,
         within=row[11],

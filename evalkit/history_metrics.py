@@ -8,6 +8,7 @@ from typing import Final
 
 from evalkit.board_plan import read_board
 from evalkit.digest import digest_json
+from evalkit.night_folder import rejudged_of
 from evalkit.past_runs import PastMetric, PastRun
 from evalkit.records import Json
 from evalkit.results import CellResult, RunResult
@@ -37,7 +38,10 @@ METRIC_COLUMNS: Final = (
 def past_run(
     folder: RunFolder, run: RunResult, *, kind: str, night: str | None = None, exit_code: int | None = None
 ) -> PastRun:
-    """Return what is remembered of a run; without a night it is of the UTC date it started on."""
+    """Return what is remembered of a run; without a night it is of the UTC date it started on.
+
+    What judging stored answers again took for it is part of its cost.
+    """
     return PastRun(
         run_id=run.run_id,
         name=run.name,
@@ -52,11 +56,18 @@ def past_run(
         commit=(run.git or {}).get("commit"),
         verdict=run.verdict,
         exit_code=exit_code,
-        cost_usd=run.calls.get("cost_usd"),
+        cost_usd=_cost(folder, run),
         weave=(run.weave or {}).get("leaderboard"),
         primary=next(iter(read_board(run).members(run.primary)), None),
         parent_run=run.parent_run,
     )
+
+
+def _cost(folder: RunFolder, run: RunResult) -> float | None:
+    cost, rejudged = run.calls.get("cost_usd"), rejudged_of(folder)
+    if rejudged is None or cost is None:
+        return cost
+    return None if rejudged.cost_usd is None else cost + rejudged.cost_usd
 
 
 def run_row(run: PastRun) -> tuple[Json, ...]:

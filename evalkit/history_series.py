@@ -120,7 +120,10 @@ def _scores(
     found = packed.get((run_id, point.evaluation, point.scorer, point.model))
     if found is None:
         raise StoreError(f"run {run_id} of {point.run.name} is no longer in the history; read it again")
-    return SeriesScores(run_id, sets[found[0]], _numbers(found[1]))
+    samples, values = sets[found[0]], _numbers(found[1])
+    if len(values) != len(samples.ids):
+        raise ValueError(f"{len(values):,} scores of {len(samples.ids):,} samples in run {run_id}")
+    return SeriesScores(run_id, samples, values)
 
 
 def _numbers(packed: bytes) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

@@ -14,7 +14,7 @@ from evalkit.records import Json
 from evalkit.results import RunResult
 from evalkit.stored_items import MetricItems
 
-__all__ = ["PackedRun", "forget_runs", "pack_run", "write_run"]
+__all__ = ["PackedRun", "delete_runs", "forget_runs", "pack_run", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def write_run(db: sqlite3.Connection, packed: PackedRun) -> PastRun:
         if (known.ended_at or "") > (run.ended_at or ""):
             return known
         run = _merged(known, run)
-        _delete_runs(db, [run.run_id])
+        delete_runs(db, [run.run_id])
     _insert(db, "runs", RUN_COLUMNS, [run_row(run)])
     put_new = "INSERT INTO {} ON CONFLICT (digest) DO NOTHING"
     db.executemany(put_new.format("sample_sets (digest, n, content) VALUES (?, ?, ?)"), packed.sample_sets)
@@ -80,13 +80,19 @@ def write_run(db: sqlite3.Connection, packed: PackedRun) -> PastRun:
 
 
 def forget_runs(db: sqlite3.Connection, name: str, keep: int) -> int:
-    """Delete the runs of a name but for the newest ones, and those that a series which goes on began with."""
-    rows = db.execute("SELECT run_id FROM runs WHERE name = ? ORDER BY night, started_at, run_id", (name,)).fetchall()
-    ordered = [run_id for (run_id,) in rows]
-    old = set(ordered[: max(0, len(ordered) - keep)])
+    """Delete the runs of a name but for the newest ones, and those that a series which goes on began with.
+
+    Nights and other runs are counted apart, so that many runs of a day never push a night out.
+    """
+    query = "SELECT run_id, kind FROM runs WHERE name = ? ORDER BY night, started_at, run_id"
+    rows = db.execute(query, (name,)).fetchall()
+    old: set[str] = set()
+    for kind in {kind for _, kind in rows}:
+        ordered = [run_id for run_id, of_kind in rows if of_kind == kind]
+        old |= set(ordered[: max(0, len(ordered) - keep)])
     if old:
-        old -= _beginnings(db, name, set(ordered) - old)
-        _delete_runs(db, sorted(old))
+        old -= _beginnings(db, name, {run_id for run_id, _ in rows} - old)
+        delete_runs(db, sorted(old))
         db.execute("DELETE FROM sample_sets WHERE digest NOT IN (SELECT sample_set FROM scores)")
         db.execute(
             "DELETE FROM contents WHERE digest NOT IN (SELECT series FROM metrics) "
@@ -135,7 +141,8 @@ def _beginnings(db: sqlite3.Connection, name: str, kept: set[str]) -> set[str]:
     return {first[tuple(series)] for run_id, *series in rows if run_id in kept}
 
 
-def _delete_runs(db: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+def delete_runs(db: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    """Delete runs with their metrics and scores."""
     each = [(run_id,) for run_id in run_ids]
     db.executemany("DELETE FROM scores WHERE metric_id IN (SELECT id FROM metrics WHERE run_id = ?)", each)
     db.executemany("DELETE FROM metrics WHERE run_id = ?", each)

@@ -9,7 +9,7 @@ from evalkit.errors import StoreError
 from evalkit.journal import ASK_AGAIN
 from evalkit.journal_schema import attempt_columns, create_tables
 
-__all__ = ["forget_judgements", "merge_journals"]
+__all__ = ["forget_attempts", "forget_judgements", "forget_samples", "merge_journals"]
 
 _SAME_CALL = (
     "ours.request = theirs.request AND ours.sample_id = theirs.sample_id "
@@ -69,8 +69,30 @@ def forget_judgements(journal: Path) -> None:
     Raises:
         StoreError: it cannot be written.
     """
+    _forget(journal, "calls WHERE slot <> ''")
+
+
+def forget_attempts(journal: Path) -> None:
+    """Drop the requests that were sent from a journal that nobody writes; the answers stay.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    _forget(journal, "attempts")
+
+
+def forget_samples(journal: Path) -> None:
+    """Drop the samples from a journal that nobody writes; the answers stay.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    _forget(journal, "samples")
+
+
+def _forget(journal: Path, rows: str) -> None:
     try:
         with contextlib.closing(sqlite3.connect(journal)) as db, db:
-            db.execute("DELETE FROM calls WHERE slot <> ''")
+            db.execute(f"DELETE FROM {rows}")  # noqa: S608  our own words
     except sqlite3.Error as error:
         raise StoreError(f"{journal}: cannot be written ({error}); check the disk and the folder") from None

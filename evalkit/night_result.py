@@ -1,13 +1,14 @@
 """What a night came to: every metric against other nights, what moved and why, and whether there was a night at all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from evalkit.drift_parts import ChangePart, ChangeSplit
 from evalkit.errors import ExitCode
 from evalkit.flip_ledger import FlipLedger
 from evalkit.night_changes import Against
+from evalkit.night_folder import Rejudged
 from evalkit.night_measured import Shift
 from evalkit.night_moves import StandingMove
 from evalkit.night_series import SeriesState
@@ -129,7 +130,8 @@ class NightResult:
     """One night of one config. `why` says what kept it from running, `notes` what else there is to say.
 
     `catalog` are sentences about the endpoints' lists of models, `unavailable` the models of the config that they lack.
-    `shifts` are what else changed since the night before.
+    `shifts` are what else changed since the night before. `cost_usd` is what the night cost in all, None where that is
+    not known; `rejudged` is what judging stored answers again took of it.
     """
 
     name: str
@@ -144,6 +146,8 @@ class NightResult:
     unavailable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     shifts: tuple[Shift, ...] = ()
+    cost_usd: float | None = None
+    rejudged: Rejudged | None = None
 
     @property
     def moved(self) -> tuple[MetricNight, ...]:
@@ -182,6 +186,8 @@ class NightResult:
             "run_id": None if self.run is None else self.run.run_id,
             "folder": self.folder,
             "verdict": None if self.run is None else self.run.verdict,
+            "cost_usd": self.cost_usd,
+            "rejudged": None if self.rejudged is None else asdict(self.rejudged),
             "metrics": [each.describe() for each in self.metrics],
             "catalog": list(self.catalog),
             "unavailable": list(self.unavailable),

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from evalkit.night_pairs import NightScores, PairedNight, pair_nights
 from evalkit.past_runs import PastMetric
-from evalkit.records import Json
 from evalkit.stats.drift import LEARNING_NIGHTS, Drift, alarm_level, watch_drift
 
 __all__ = ["NightSeries", "SeriesState", "night_series"]
@@ -28,8 +27,8 @@ class NightSeries:
 
     The points may belong to several series one after another: `references` are the places of the nights that each
     one's others are compared with. `beside` are the points beside them: difference, interval, noise, or why not.
-    `learned` counts the nights that the drift rule has seen since it last began, `watched` how many
-    series it watches side by side.
+    `learned` counts the nights that the drift rule has seen since it last began, `watched` how many series
+    it watches side by side.
     """
 
     points: tuple[PastMetric, ...] = field(repr=False)
@@ -39,11 +38,6 @@ class NightSeries:
     learned: int
     state: SeriesState
     watched: int = 1
-
-    @cached_property
-    def nights(self) -> tuple[str, ...]:
-        """The points' nights."""
-        return tuple(point.run.night for point in self.points)
 
     @cached_property
     def differences(self) -> tuple[float | None, ...]:
@@ -74,40 +68,6 @@ class NightSeries:
     def gaps(self) -> Mapping[int, str]:
         """Why nights cannot be compared with their reference, by place."""
         return {place: each.gap for place, each in enumerate(self.beside) if each.gap}
-
-    @property
-    def found_tonight(self) -> Drift | None:
-        """The drift that the last night gave away; None when there is none, or an earlier night did."""
-        last = self.drifts[-1] if self.drifts else None
-        return last if last is not None and last.night == len(self.points) - 1 else None
-
-    def describe(self) -> dict[str, Json]:
-        """Return it as JSON: today's state, tonight's difference, and every drift by its nights."""
-        nights = self.nights
-        tonight = self.beside[-1] if self.beside else PairedNight()
-        return {
-            "state": self.state.value,
-            "learned": self.learned,
-            "watched": self.watched,
-            "alarm": alarm_level(self.watched),
-            "reference": nights[self.references[-1]] if self.references else None,
-            "night": nights[-1] if nights else None,
-            "difference": tonight.difference,
-            "lower": tonight.lower,
-            "upper": tonight.upper,
-            "noise": tonight.noise,
-            "paired": tonight.paired,
-            "gaps": [{"night": nights[place], "reason": reason} for place, reason in self.gaps.items()],
-            "drifts": [
-                {
-                    "direction": drift.direction,
-                    "night": nights[drift.night],
-                    "onset": nights[drift.onset],
-                    "first": nights[min(drift.onset + 1, drift.night)],
-                }
-                for drift in self.drifts
-            ],
-        }
 
 
 def night_series(

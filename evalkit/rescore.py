@@ -10,7 +10,7 @@ from evalkit.dataset import Dataset
 from evalkit.errors import ConfigError, ProviderError
 from evalkit.image_store import ImageStore
 from evalkit.measures import differing_values
-from evalkit.merge import forget_judgements, merge_journals
+from evalkit.merge import forget_attempts, forget_judgements, merge_journals
 from evalkit.plan import Cell, Plan, make_plan
 from evalkit.protocols import Model, ProviderContext
 from evalkit.records import Json
@@ -158,10 +158,11 @@ def _differences(cell: Cell, stored: CellResult | None, run: RunResult) -> list[
     return found
 
 
-def take_answers(parent: RunFolder, into: RunFolder, *, judgements: bool = True) -> None:
+def take_answers(parent: RunFolder, into: RunFolder, *, judgements: bool = True, attempts: bool = True) -> None:
     """Copy a run's samples, calls and images to another folder; the run itself stays as it is.
 
-    Without `judgements` what its judges replied is left out: they are asked again.
+    Without `judgements` what its judges replied is left out: they are asked again. Without `attempts` the other folder
+    does not know what the answers cost, so that it accounts for its own requests alone.
 
     Raises:
         StoreError: its journal cannot be read.
@@ -169,4 +170,6 @@ def take_answers(parent: RunFolder, into: RunFolder, *, judgements: bool = True)
     merge_journals([parent.journal], into.journal)
     if not judgements:
         forget_judgements(into.journal)
+    if not attempts:
+        forget_attempts(into.journal)
     ImageStore(into.images).take_over(ImageStore(parent.images))

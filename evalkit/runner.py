@@ -69,6 +69,7 @@ async def run_plan(
     `offline` makes no call: what the folder's journal does not answer is not run (merged shards end here). With
     `ask_judges` beside it the judges are asked about the answers of the journal, and nobody else.
     `parent_run` is the run whose answers are scored again, `gate` what the run is held to once it is stored.
+    A folder may begin with a journal alone: the answers that are taken over from another run.
 
     Raises:
         AccessError: a key or project is missing; nothing was sent.
@@ -80,8 +81,9 @@ async def run_plan(
     if asks.anybody:
         check_budget(plan)
     with lock_folder(folder), catch_interrupts() as interrupts:
+        has_answers = folder.journal.is_file()
         run, continued = begin_run(plan, folder, weave, parent_run)
-        conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline)
+        conductor = _Conductor(plan, folder, run, interrupts, continued=continued or offline or has_answers)
         return await conductor.conduct(watch, asks=asks, gate=gate)
 
 

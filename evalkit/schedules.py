@@ -30,8 +30,9 @@ class Schedule:
 
     `config` is relative to `folder`, where the command is run; `program` starts evalkit on this machine, and
     `requirement` or `image` bring it elsewhere. `at` is a time in the zone called `timezone`. `variables` are the names
-    of environment variables that it needs. `issue_folders` hold the bodies of GitHub issues that alerts write,
-    relative to `folder`.
+    of environment variables that it needs, `optional` those among them that have a default. `home` is what EVALKIT_HOME
+    is on this machine. `issue_folders` hold the bodies of GitHub issues that alerts write, relative to `folder`.
+    `baseline` is the run that the gate holds nights to, which no clean-up may remove; `previous` is any of them.
     """
 
     name: str
@@ -44,12 +45,27 @@ class Schedule:
     timezone: str
     profile: str | None = None
     variables: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    home: str | None = None
     issue_folders: tuple[PurePosixPath, ...] = ()
+    baseline: str | None = None
 
     @property
     def slug(self) -> str:
         """The name in letters, digits and dashes, as every system takes it."""
         return _UNSAFE.sub("-", self.name.lower())[:_LONGEST_NAME].strip("-") or "nightly"
+
+    @property
+    def clean_up(self) -> str | None:
+        """The command that removes old run folders but for the baseline; None where any run may be the baseline."""
+        if self.baseline == "previous":
+            return None
+        kept = ["!", "-name", "nightly"]
+        if self.baseline is not None:
+            run = PurePosixPath(self.baseline)
+            kept += ["!", "-name", _literal(run.name), "!", "-path", _literal(f"reports/{run.name}/") + "*"]
+        find = ["find", "reports", "-mindepth", "2", "-maxdepth", "2", "-type", "d", "-mtime", "+14", *kept]
+        return f"mkdir -p reports && {shlex.join(find)} -exec rm -r {{}} +"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -72,6 +88,7 @@ def render_schedule(system: str, schedule: Schedule) -> tuple[ScheduleFile, ...]
         ConfigError: a path holds a character that such a file cannot.
     """
     words = (*schedule.program, *schedule.words, str(schedule.folder), *map(str, schedule.issue_folders))
+    words = (*words, schedule.home or "", schedule.baseline or "")
     odd = next((word for word in words if not word.isprintable()), None)
     if odd is not None:
         raise ConfigError(f"{odd!r} holds a control character, which no schedule can; rename it")
@@ -122,6 +139,11 @@ def _read(name: str) -> str:
 def _shell(words: Sequence[str] | PurePosixPath) -> str:
     """Quote several words, or one path, for a POSIX shell."""
     return shlex.quote(str(words)) if isinstance(words, PurePosixPath) else shlex.join(words)
+
+
+def _literal(text: str) -> str:
+    """Escape what `find` takes for a pattern."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", text)
 
 
 def _unit_path(path: PurePosixPath) -> str:

@@ -68,8 +68,8 @@ class Trend:
     """One metric of one model over nights, oldest first; places count from 0 among `points`.
 
     `state` is what the drift rule says today, None for figures such as cost, which it does not look at; `learned`
-    counts the nights it has seen since it last began, `watched` how many series it watches side by side, `gaps` says why it passes nights over, by place. The points from
-    `shown` on are those that were asked for.
+    counts the nights it has seen since it last began, `watched` how many series it watches side by side, `gaps` says
+    why it passes nights over, by place. The points from `shown` on are those that were asked for.
     """
 
     name: str

@@ -12,7 +12,7 @@ from evalkit.registry import nearest
 from evalkit.trend import Trend, make_figure_trend, make_trend
 from evalkit.trend_figures import FIGURES, figure_of, figure_series
 
-__all__ = ["read_trends", "refuse_metric"]
+__all__ = ["count_watched", "read_trends", "refuse_metric"]
 
 
 def read_trends(
@@ -26,17 +26,21 @@ def read_trends(
     events = history.events(name)
     series = history.series(name, metric=metric, model=model, kind=kind)
     if series:
-        newest = {each.points[-1].run.run_id: each.points[-1].run for each in series}
-        watched = {run_id: len(metrics) for run_id, metrics in history.metrics(newest.values()).items()}
-        return tuple(
-            _trend(history, each, events, quarantine, watched[each.points[-1].run.run_id]) for each in series
-        )
+        beside = zip(series, count_watched(history, series), strict=True)
+        return tuple(_trend(history, each, events, quarantine, watched) for each, watched in beside)
     if (figure := figure_of(metric)) is not None:
         evaluation = metric.rpartition(".")[0] or "*"
         cells = history.series(name, metric=f"{evaluation}.*", model=model, kind=kind)
         if cells:
             return tuple(make_figure_trend(each, figure, events=events) for each in figure_series(cells, figure))
     raise refuse_metric(metric, history.series(name, kind=kind), tuple(FIGURES), model)
+
+
+def count_watched(history: History, series: Sequence[Series]) -> list[int]:
+    """Return how many metrics each series was watched beside on its newest night, itself counted, asked for or not."""
+    newest = [each.points[-1].run for each in series]
+    metrics = history.metrics({run.run_id: run for run in newest}.values())
+    return [len(metrics[run.run_id]) for run in newest]
 
 
 def refuse_metric(metric: str, known: Sequence[Series], figures: Sequence[str], model: str | None) -> ConfigError:
@@ -51,12 +55,12 @@ def refuse_metric(metric: str, known: Sequence[Series], figures: Sequence[str], 
 
 
 def _trend(
-    history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine, among: int
+    history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine, watched: int
 ) -> Trend:
     scores = history.score_rows(series.points)
     newest = series.points[-1].run.night
     aside = quarantine.set_aside(newest, metric=series.metric, model=series.model, ids=scores[-1].ids)
-    drift = night_series(series.points, scores, without=aside.ids, among=among)
+    drift = night_series(series.points, scores, without=aside.ids, among=watched)
     without = _levels(scores, aside.ids) if aside.ids else ()
     return make_trend(series, drift, events=events, aside=aside, without=without)
 

@@ -28,10 +28,15 @@ class Sleeps(list):
 RETRIES = {
     "500 then 200": ([Reply(500)], [1.0], 2, None),
     "429 that says when": ([Reply(429, {"Retry-After": "3"})], [3.0], 2, None),
-    "503 twice": ([Reply(503), Reply(503, body="busy")], [1.0], 2, "refused it with HTTP 503: busy"),
+    "503 twice": (
+        [Reply(503), Reply(503, body="busy")],
+        [1.0],
+        2,
+        r"refused it with HTTP 503 \(Service Unavailable\)$",
+    ),
     "429 that asks for too long a wait": ([Reply(429, {"Retry-After": "60"})], [], 1, "HTTP 429"),
-    "400 is final": ([Reply(400, body="no")], [], 1, "HTTP 400: no"),
-    "a reply without words": ([Reply(403, body="")], [], 1, "HTTP 403$"),
+    "400 is final": ([Reply(400, body="no")], [], 1, r"HTTP 400 \(Bad Request\)$"),
+    "a code of no standard": ([Reply(499, body="no")], [], 1, "HTTP 499$"),
 }
 
 

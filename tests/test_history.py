@@ -241,6 +241,15 @@ def test_forgetting_keeps_the_newest_and_what_drift_is_measured_from(
     assert counted == [1, 8]
 
 
+def test_runs_of_a_day_never_push_a_night_out(history: History, run: Stored) -> None:
+    for number in range(3):
+        history.register(run[0], on_night(run[1], number), kind="nightly", night=f"2026-01-0{number + 1}")
+    for number in range(3, 8):
+        history.register(run[0], on_night(run[1], number))
+    history.forget("nightly", 3)
+    assert len(history.runs("nightly", kind="nightly")) == 3
+
+
 def test_events_are_kept_once(history: History) -> None:
     release = PastEvent(
         name="n", at="2026-01-02T00:00:00+00:00", kind="release", text="release v1", about={"tag": "v1"}

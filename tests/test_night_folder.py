@@ -5,9 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, StoreError
 from evalkit.folders import lock_folder
-from evalkit.night_folder import find_begun, find_night, night_of, parse_night, start_night
+from evalkit.night_folder import (
+    Rejudged,
+    checked_night,
+    config_of,
+    find_begun,
+    find_night,
+    keep_rejudged,
+    night_of,
+    parse_night,
+    rejudged_of,
+    replaced_by,
+    start_night,
+)
 from evalkit.store import RunFolder
 from tests.comparing import store_run
 
@@ -45,7 +57,24 @@ def test_a_folder_that_died_before_its_first_line_is_passed_over(tmp_path: Path)
     assert find_begun(tmp_path, "nightly", "2026-11-23", "digest") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"night": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"night": 3}', '{"night": "not a date"}'])
 def test_a_broken_mark_is_no_night(tmp_path: Path, text: str) -> None:
     (tmp_path / "night.json").write_text(text)
     assert night_of(RunFolder(tmp_path)) is None
+    with pytest.raises(StoreError, match="names no night"):
+        checked_night(RunFolder(tmp_path))
+
+
+def test_a_night_that_has_not_come_is_refused() -> None:
+    with pytest.raises(ConfigError, match="that night has not come"):
+        parse_night("9999-12-31")
+
+
+def test_what_a_folder_says_of_its_night(tmp_path: Path) -> None:
+    plain = RunFolder(tmp_path)
+    assert (checked_night(plain), config_of(plain), replaced_by(plain), rejudged_of(plain)) == (None, None, (), None)
+    folder = start_night(tmp_path, "watch", "2026-11-22", config=tmp_path / "a.yaml", replaces=["x", "y"])
+    keep_rejudged(folder, Rejudged(calls=3, cost_usd=0.5))
+    assert checked_night(folder) == "2026-11-22"
+    assert (config_of(folder), replaced_by(folder)) == (tmp_path / "a.yaml", ("x", "y"))
+    assert rejudged_of(folder) == Rejudged(calls=3, cost_usd=0.5)

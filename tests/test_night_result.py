@@ -14,7 +14,7 @@ from evalkit.trend import ChangePoint
 from tests.report.test_trend_terminal import trend
 from tests.trending import night, past_metric
 
-DRIFT = ChangePoint(direction="down", onset=13, alarm=16, reason="cusum", before=0.9, after=0.2)
+DRIFT = ChangePoint(direction="down", onset=13, alarm=16, before=0.9, after=0.2)
 FELL = paired_difference(Pairing([-1.0] * 70 + [0.0] * 30, is_binary=True), confidence=0.95)
 
 

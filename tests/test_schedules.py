@@ -271,7 +271,7 @@ def test_what_crontab_says_of_it(tmp_path, schedule):
 def test_a_real_cron_runs_it(tmp_path):
     """Cron itself, with a spool of its own in a mount namespace, every minute instead of every night."""
     here = stand_in(tmp_path, PLAIN)
-    table = text_of("cron", here).replace("30 2 * * *", "* * * * *").replace("SHELL=", f"HOME={tmp_path}\nSHELL=")
+    table = text_of("cron", here).replace("30 2 * * *", "* * * * *").replace("CRON_TZ=", f"HOME={tmp_path}\nCRON_TZ=")
     (tmp_path / "root").write_text(table, encoding="utf-8")
     (tmp_path / "root").chmod(0o600)
     private = "; ".join(
@@ -331,3 +331,40 @@ def test_github_keeps_one_issue_for_an_alert(tmp_path, state, found, calls):
     said = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert [line.removeprefix("issue ") for line in said if "issue list" not in line and "--jq" not in line] == calls
     assert (tmp_path / "body.md").read_text(encoding="utf-8").splitlines() == list(lines[1:])
+
+
+def test_no_clean_up_removes_the_baseline(tmp_path):
+    """The command that GitHub and GitLab are given, run on old folders."""
+    for name in ("20260101T000000-aa", "20260102T000000-b[b", "nightly"):
+        (tmp_path / "reports" / "qa" / name).mkdir(parents=True)
+    held = replace(PLAIN, baseline="reports/qa/20260102T000000-b[b")
+    for each in (*(tmp_path / "reports" / "qa").iterdir(),):
+        os.utime(each, (0, 0))
+    command = held.clean_up
+    assert command is not None
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, timeout=100)
+    assert {each.name for each in (tmp_path / "reports" / "qa").iterdir()} == {"20260102T000000-b[b", "nightly"}
+    os.utime(tmp_path / "reports" / "qa" / "20260102T000000-b[b", (0, 0))
+    by_name = replace(PLAIN, baseline="qa").clean_up
+    assert by_name is not None
+    subprocess.run(["/bin/sh", "-c", by_name], cwd=tmp_path, check=True, timeout=100)
+    assert len(list((tmp_path / "reports" / "qa").iterdir())) == 2
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_where_any_run_may_be_the_baseline_none_is_removed(system):
+    assert "rm -r" in text_of(system, PLAIN)
+    assert "rm -r" not in text_of(system, replace(PLAIN, baseline="previous"))
+
+
+def test_what_has_a_default_is_no_must():
+    text = text_of("kubernetes", replace(PLAIN, optional=("SLACK_WEBHOOK_URL",)))
+    assert "key: SLACK_WEBHOOK_URL, optional: true}" in text
+    assert "key: WANDB_API_KEY}" in text
+
+
+def test_the_home_goes_along():
+    [cron], [service, _] = (render_schedule(system, replace(PLAIN, home="/srv/a b%")) for system in ("cron", "systemd"))
+    assert r"export PATH=/usr/local/bin:/usr/bin:/bin EVALKIT_HOME='/srv/a b\%' && cd" in cron.text
+    assert 'Environment="EVALKIT_HOME=/srv/a b%%"' in service.text
+    assert not re.search("^(SHELL|PATH)=", cron.text, re.MULTILINE), "it would hold for every entry below"

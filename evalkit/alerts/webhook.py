@@ -65,12 +65,10 @@ class Webhook:
         body = self._body(alert)
         values = {name: read_variable(variable) for name, variable in self.headers_env.items()}
         headers = {"Content-Type": "application/json", "Idempotency-Key": _delivery(alert), **values}
-        secrets = tuple(values.values())
         if self.secret_env is not None:
             secret = read_variable(self.secret_env)
-            secrets = (*secrets, secret)
             headers[self.signature_header] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        return await send_post(AlertPost(variable=self.url_env, body=body, headers=headers, secrets=secrets))
+        return await send_post(AlertPost(variable=self.url_env, body=body, headers=headers))
 
     def _body(self, alert: Alert) -> bytes:
         template = self._template()

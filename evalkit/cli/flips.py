@@ -2,19 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 import evalkit
-from evalkit.cli.history_choice import (
-    choose_kind,
-    choose_name,
-    find_quarantine,
-    missing_pages,
-    open_known,
-    which_runs,
-)
+from evalkit.cli.history_choice import find_quarantine, missing_pages, open_chosen, which_runs
 from evalkit.cli.output_file import write_output
 from evalkit.flip_ledger import FlipLedger, SampleState, make_ledger
 from evalkit.flip_rule import FAILING, NIGHTS, PASS_AT, FlipRule
@@ -28,7 +22,7 @@ from evalkit.report.flip_sections import build_ledgers
 from evalkit.report.numbers import plural
 from evalkit.report.run_pages import RunPages
 from evalkit.report.trend_page import render_trends
-from evalkit.trend_reading import refuse_metric
+from evalkit.trend_reading import count_watched, refuse_metric
 
 __all__ = ["command"]
 
@@ -40,7 +34,11 @@ _ANSWERS = 5
 @click.argument("metric", default="*")
 @click.option("--nights", type=click.IntRange(min=2), default=NIGHTS, show_default=True, help="How many to look at.")
 @click.option(
-    "--failing", type=click.IntRange(min=1), default=FAILING, show_default=True, help="Nights that make it stable."
+    "--failing",
+    type=click.IntRange(min=1),
+    default=FAILING,
+    show_default=True,
+    help="Fewest nights that make it stable.",
 )
 @click.option(
     "--pass-at", type=click.FloatRange(0, 1), default=PASS_AT, show_default=True, help="The score that counts as right."
@@ -71,27 +69,31 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     reports: Path,
 ) -> None:
     """Show the samples of METRIC (a glob; all when left out), new stable failures first."""
-    rule = FlipRule(nights=nights, failing=failing, pass_at=pass_at)
     left_out = find_quarantine(quarantine)
-    with open_known(reports) as history:
-        name = choose_name(history, name)
-        kind = choose_kind(history, name, kind)
-        found = history.series(name, metric=metric, model=model, kind=kind)
+    with open_chosen(reports, name, kind) as chosen:
+        history = chosen.history
+        found = history.series(chosen.name, metric=metric, model=model, kind=chosen.kind)
         if not found:
-            raise refuse_metric(metric, history.series(name, kind=kind), (), model)
-        ledgers = tuple(_ledger(history, each, rule, left_out) for each in found)
+            raise refuse_metric(metric, history.series(chosen.name, kind=chosen.kind), (), model)
+        rule = FlipRule(nights=nights, failing=failing, pass_at=pass_at)
+        beside = zip(found, count_watched(history, found), strict=True)
+        ledgers = tuple(_ledger(history, each, replace(rule, among=among), left_out) for each, among in beside)
     shown = tuple(read_then_and_now(each, each.of(*_ANSWERED)[:answers]) for each in ledgers)
     if html is not None:
         runs = {(point.run.run_id, point.run.folder) for ledger in ledgers for point in ledger.points}
         sections = build_ledgers(ledgers, shown, pages=RunPages(html.resolve().parent, missing_pages(runs)))
         page = render_trends(
-            "Samples over nights", sections, name=name, leads=_leads(name, ledgers), version=evalkit.__version__
+            "Samples over nights",
+            sections,
+            name=chosen.name,
+            leads=_leads(chosen.name, ledgers),
+            version=evalkit.__version__,
         )
         write_output(html, page)
         click.echo(f"flips: {html}", err=True)
     if as_json:
         described = [_describe(ledger, pairs) for ledger, pairs in zip(ledgers, shown, strict=True)]
-        click.echo(json.dumps({"name": name, "kind": kind or "all", "ledgers": described}, indent=1))
+        click.echo(json.dumps({"name": chosen.name, "kind": chosen.kind or "all", "ledgers": described}, indent=1))
     elif html is None:
         print_comparison(build_ledgers(ledgers, shown))
 

@@ -56,6 +56,8 @@ def command(
         names = list(dict.fromkeys(run.name for run in everything))
         if name is not None and name not in names:
             raise ConfigError(f"no run of {name!r} is registered in {history.path}{nearest(name, names)}")
+        if not names:
+            raise ConfigError(f"{history.path}: no runs there yet; `evalkit history import` adds those of run folders")
         if name is None and len(names) > 1 and not as_json and html is None:
             _list_names(everything, names)
             return

@@ -1,9 +1,10 @@
 """Which runs of the history a command looks at: of which name, of which kind, of which models."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -14,10 +15,10 @@ from evalkit.registry import nearest
 
 __all__ = [
     "FOLDER_GONE",
-    "choose_kind",
-    "choose_name",
+    "ChosenRuns",
     "find_quarantine",
     "missing_pages",
+    "open_chosen",
     "open_known",
     "which_runs",
 ]
@@ -63,12 +64,29 @@ def open_known(reports: Path) -> History:
     return History(path)
 
 
-def choose_name(history: History, name: str | None) -> str:
-    """Return the name whose runs are meant.
+class ChosenRuns(NamedTuple):
+    """Which runs of a history are meant; `kind` is None for all kinds."""
+
+    history: History
+    name: str
+    kind: str | None
+
+
+@contextmanager
+def open_chosen(reports: Path, name: str | None, kind: str | None) -> Generator[ChosenRuns]:
+    """Open the history beside a folder of runs, and tell which of them are meant.
+
+    Nightly runs are meant unless told otherwise, where there are any.
 
     Raises:
-        ConfigError: there are no runs of it, or several names to choose from.
+        ConfigError: there is no history yet, no run of that name, or several names to choose from.
     """
+    with open_known(reports) as history:
+        chosen = _choose_name(history, name)
+        yield ChosenRuns(history, chosen, _choose_kind(history, chosen, kind))
+
+
+def _choose_name(history: History, name: str | None) -> str:
     names = list(dict.fromkeys(run.name for run in history.runs()))
     if not names:
         raise ConfigError(f"{history.path}: no runs there yet; `evalkit history import` adds those of the run folders")
@@ -81,8 +99,7 @@ def choose_name(history: History, name: str | None) -> str:
     return name
 
 
-def choose_kind(history: History, name: str, kind: str | None) -> str | None:
-    """Return which kind of runs is meant, None for all: nightly ones unless told otherwise, where there are any."""
+def _choose_kind(history: History, name: str, kind: str | None) -> str | None:
     if kind is not None:
         return None if kind == "all" else kind
     has_nights = any(run.status == "complete" for run in history.runs(name, kind="nightly"))

@@ -15,7 +15,13 @@ __all__ = ["command"]
 
 @click.command("forget", help="Forget all but the newest runs of a name, or of each; run folders stay.")
 @click.argument("name", required=False)
-@click.option("--keep", type=click.IntRange(1), required=True, metavar="N", help="How many runs of a name to remember.")
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    required=True,
+    metavar="N",
+    help="How many nights of a name to remember, and as many other runs.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where run folders are.")
 def command(name: str | None, *, keep: int, yes: bool, reports: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from evalkit.alert_channels import BoundChannel, build_channels, tell
+from evalkit.baseline_source import PREVIOUS, has_previous
 from evalkit.catalog_watch import CatalogWatch, watch_catalog, watched_plan
 from evalkit.cli.night_files import write_night
+from evalkit.cli.night_names import refuse_shared_name
 from evalkit.cli.progress import watch_progress
 from evalkit.cli.run import conclude, plan_config, resolve_weave
 from evalkit.cli.weak_rules import allow_option, refuse_weak_rules
@@ -19,12 +21,12 @@ from evalkit.cli.weave_baseline import weave_baselines
 from evalkit.config.load import load_config
 from evalkit.config.loaded import LoadedConfig
 from evalkit.errors import ConfigError, EvalkitError, ExitCode, LockedError
-from evalkit.gate_run import open_gate
+from evalkit.gate_run import RunGate, open_gate
 from evalkit.history import History, history_path
 from evalkit.night_folder import find_night, parse_night
 from evalkit.night_lock import NightLock, night_lock
 from evalkit.night_result import NightResult, NightState
-from evalkit.nightly import Night, conduct_night, could_not_run
+from evalkit.nightly import Night, conduct_night, could_not_run, read_night_quarantine
 from evalkit.nightly_alerts import find_alerts
 from evalkit.past_runs import PastEvent
 from evalkit.plan import Plan
@@ -68,6 +70,7 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     options = _Options(night, reports, baseline, allow, is_again=is_again, publishes=not no_publish)
     with ExitStack() as opened:
         history = opened.enter_context(History(history_path(os.environ, reports.resolve().parent)))
+        refuse_shared_name(loaded, history, reports, os.environ)
         lock = opened.enter_context(night_lock(history, loaded.config.name, owner=f"the night of {night}"))
         _say_taken_over(lock)
         result, end = _conduct(loaded, history, lock, options)
@@ -119,7 +122,8 @@ def _conduct(
     try:
         plan = plan_config(loaded, loaded.profile)
         watched = asyncio.run(watch_catalog(plan, history, options.night, project=plan.config.weave.project))
-        return conduct_night(_open(plan, history, lock, options, watched), anew=options.is_again)
+        opened = _open(plan, history, lock, options, watched)
+        return conduct_night(dataclasses.replace(opened, config=loaded.path.resolve()), anew=options.is_again)
     except LockedError:
         raise
     except EvalkitError as error:
@@ -147,12 +151,8 @@ def _open(plan: Plan, history: History, lock: NightLock, options: _Options, watc
     """Return the night that is to be run: the plan without the models that are gone, with those that joined."""
     plan = watched_plan(plan, watched)
     check_budget(plan)
-    gate = None
-    if plan.config.gate is not None and plan.config.gate.rules:
-        before = find_night(options.reports, plan.config.name, options.night)
-        fetch = weave_baselines(plan.config.weave, name=plan.config.name, reports=options.reports, env=os.environ)
-        gate = open_gate(plan, options.baseline, reports=options.reports, before=before, fetch=fetch)
-        refuse_weak_rules(plan, gate, reports=options.reports, allow=options.allow)
+    read_night_quarantine(plan)
+    gate, not_judged = _open_gate(plan, options)
     weave, why = resolve_weave(plan.config, os.environ, publish=options.publishes)
     click.echo(f"the night of {options.night}: {plan.calls:,} calls; weave backend {weave.backend} ({why})", err=True)
     return Night(
@@ -165,9 +165,31 @@ def _open(plan: Plan, history: History, lock: NightLock, options: _Options, watc
         hold=lock.check,
         watch=watch_progress,
         catalog=watched.told,
-        notes=watched.noted,
+        notes=(*watched.noted, *not_judged),
         unavailable=watched.unavailable,
     )
+
+
+def _open_gate(plan: Plan, options: _Options) -> tuple[RunGate | None, tuple[str, ...]]:
+    """Return the night's gate, and which of its rules nobody can judge yet, for want of an earlier run."""
+    rules, name, not_judged = plan.config.gate, plan.config.name, ()
+    before = find_night(options.reports, name, options.night)
+    if rules is not None and (options.baseline or rules.baseline) == PREVIOUS:
+        relative = [rule for rule in rules.rules if rule.max_drop is not None]
+        if relative and not has_previous(options.reports, name, before):
+            named = ", ".join(dict.fromkeys(rule.name or rule.metric for rule in relative))
+            not_judged = (f"No baseline yet, since no earlier run is here: the gate does not judge {named} by it.",)
+            rules = rules.model_copy(update={"rules": [rule for rule in rules.rules if rule.max_drop is None]})
+            plan = dataclasses.replace(plan, config=plan.config.model_copy(update={"gate": rules}))
+    if rules is None or not rules.rules:
+        return None, not_judged
+    fetch = weave_baselines(plan.config.weave, name=name, reports=options.reports, env=os.environ)
+    baseline = None if not_judged else options.baseline
+    gate = open_gate(plan, baseline, reports=options.reports, before=before, fetch=fetch)
+    judged = {rule.name or rule.metric for rule in rules.rules}
+    allow = [name for name in options.allow if not not_judged or name in judged]
+    refuse_weak_rules(plan, gate, reports=options.reports, allow=allow)
+    return gate, not_judged
 
 
 async def _tell(

@@ -15,6 +15,8 @@ from evalkit.registry import nearest
 __all__ = ["KnownSamples", "known_samples", "say_weight", "set_aside_of", "the_file", "the_reports", "write_quarantine"]
 
 _MOST_LINES = 12
+_MOST_COMPARED = 5_000
+"""Among more samples, looking for the nearest would take longer than it helps."""
 
 the_file = click.option(
     "--file",
@@ -75,14 +77,22 @@ def say_weight(
     touched = [each for each in known if any(entry.covers(each.metric, each.model) for entry in entries)]
     if not touched:
         metrics = sorted({each.metric for each in known})
-        pattern = entries[0].metric
-        return [f"no metric in the history fits {pattern!r} of model {entries[0].model!r}{nearest(pattern, metrics)}"]
+        pattern, model = entries[0].metric, entries[0].model
+        return [f"warning: no metric in the history fits {pattern!r} of model {model!r}{nearest(pattern, metrics)}"]
     lines = [
-        f"{each.metric} of {each.model} ({each.name}): {' '.join(aside.sentences())}"
+        f"{each.metric} of {each.model} ({each.name}): {' '.join(aside.sentences())}{_meant(each, aside)}"
         for each, aside in set_aside_of(quarantine, touched, night=night)
     ]
     more = len(lines) - _MOST_LINES
     return lines if more <= 0 else [*lines[:_MOST_LINES], f"and so for {more} more"]
+
+
+def _meant(known: KnownSamples, aside: SetAside) -> str:
+    """Return the sample that an unknown one may have been meant to be, as a warning."""
+    if not aside.unknown:
+        return ""
+    near = nearest(aside.unknown[0], known.ids) if len(known.ids) <= _MOST_COMPARED else ""
+    return f" Warning: it sets nothing aside{near}"
 
 
 def write_quarantine(file: Path, quarantine: Quarantine) -> None:

@@ -1,5 +1,6 @@
 """`evalkit schedule show`: a ready file that lets another system's clock start a night."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,10 @@ def command(system: str, config: Path, at: str, timezone: str, **options: str | 
         timezone=_zone(timezone),
         profile=None if profile is None else str(profile),
         variables=_variables(loaded, env.names),
+        optional=_optional(config, loaded.profile, env),
+        home=_home(),
         issue_folders=_issue_folders(loaded),
+        baseline=_baseline(loaded),
     )
     made = render_schedule(system, schedule)
     if isinstance(out, Path):
@@ -127,6 +131,30 @@ def _variables(loaded: LoadedConfig, looked_up: list[str]) -> tuple[str, ...]:
     for bound in build_channels(config.nightly.alerts, base_dir):
         names |= set(bound.channel.variables)
     return tuple(sorted(names))
+
+
+def _optional(config: Path, profile: str | None, env: _Looked) -> tuple[str, ...]:
+    """Return the variables of the config's own text that it can do without."""
+    found: list[str] = []
+    for name in dict.fromkeys(env.names):
+        rest = {key: value for key, value in os.environ.items() if key != name}
+        with contextlib.suppress(ConfigError):
+            load_config(config, profile=profile, env=rest)
+            found.append(name)
+    return tuple(found)
+
+
+def _home() -> str | None:
+    home = os.environ.get("EVALKIT_HOME")
+    return str(Path(home).expanduser().resolve()) if home else None
+
+
+def _baseline(loaded: LoadedConfig) -> str | None:
+    """Return the run that the gate names as its baseline, if it is a run and no file."""
+    gate = loaded.config.gate
+    reference = None if gate is None else gate.baseline
+    is_elsewhere = reference is None or reference.startswith("weave:") or (loaded.path.parent / reference).is_file()
+    return None if is_elsewhere else reference
 
 
 def _issue_folders(loaded: LoadedConfig) -> tuple[PurePosixPath, ...]:

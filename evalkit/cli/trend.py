@@ -8,18 +8,11 @@ from pathlib import Path
 import click
 
 import evalkit
-from evalkit.cli.history_choice import (
-    FOLDER_GONE,
-    choose_kind,
-    choose_name,
-    find_quarantine,
-    missing_pages,
-    open_known,
-    which_runs,
-)
+from evalkit.cli.history_choice import FOLDER_GONE, find_quarantine, missing_pages, open_chosen, which_runs
 from evalkit.cli.output_file import write_output
 from evalkit.errors import ConfigError
 from evalkit.report.run_pages import RunPages
+from evalkit.report.trend_claims import claim_alarm
 from evalkit.report.trend_page import render_trends
 from evalkit.report.trend_sections import build_trends
 from evalkit.report.trend_terminal import print_trends
@@ -57,22 +50,27 @@ def command(  # noqa: PLR0913  one parameter for each option of the command line
     if since is not None:
         _check_date(since)
     left_out = find_quarantine(quarantine)
-    with open_known(reports) as history:
-        name = choose_name(history, name)
-        kind = choose_kind(history, name, kind)
-        found = read_trends(history, name, metric, model=model, kind=kind, quarantine=left_out)
+    with open_chosen(reports, name, kind) as chosen:
+        history = chosen.history
+        found = read_trends(history, chosen.name, metric, model=model, kind=chosen.kind, quarantine=left_out)
     most = None if show_all else last or (None if since or as_json else _LAST)
     trends = [trend.window(since=since, last=most) for trend in found]
     shown = dict.fromkeys((point.run_id, point.folder) for trend in trends for point in trend.visible)
     missing = missing_pages(shown)
-    leads = _leads(name, kind, trends)
+    leads = _leads(chosen.name, chosen.kind, trends)
     if html is not None:
         sections = build_trends(trends, RunPages(html.resolve().parent, missing))
-        page = render_trends(f"{metric} over nights", sections, name=name, leads=leads, version=evalkit.__version__)
+        page = render_trends(
+            f"{metric} over nights", sections, name=chosen.name, leads=leads, version=evalkit.__version__
+        )
         write_output(html, page)
         click.echo(f"trend: {html}", err=True)
     if as_json:
-        described = {"name": name, "kind": kind or "all", "trends": [trend.describe() for trend in trends]}
+        described = {
+            "name": chosen.name,
+            "kind": chosen.kind or "all",
+            "trends": [trend.describe() for trend in trends],
+        }
         click.echo(json.dumps(described, indent=1))
     elif html is None:
         click.echo("\n".join([*leads, ""]))
@@ -84,7 +82,8 @@ def _leads(name: str, kind: str | None, trends: Sequence[Trend]) -> tuple[str, .
     runs = {"nightly": "nightly runs", "run": "runs by hand", None: "all complete runs"}[kind]
     nights = sorted({point.night for trend in trends for point in trend.visible})
     span = f", {nights[0]} to {nights[-1]}" if nights else ""
-    return (f"{name}: {runs}{span}.",)
+    watched = max((trend.watched for trend in trends), default=1)
+    return (f"{name}: {runs}{span}.", *([claim_alarm(watched)] if watched > 1 else []))
 
 
 def _check_date(text: str) -> None:

@@ -16,7 +16,10 @@ class HistorySpec(Spec):
 
     enabled: bool = Field(default=True, description="register runs in .evalkit/history.sqlite")
     keep: int | None = Field(
-        default=None, ge=1, description="how many runs of this name to remember; run folders are never deleted"
+        default=None,
+        ge=30,
+        description="how many nights of this name to remember, and as many other runs; 30 at least: drift takes ten"
+        " nights to learn what is usual, and looks for a move in those after them; run folders are never deleted",
     )
 
 

@@ -32,6 +32,8 @@ _LISTED = (
 _MOST_ROWS = 50
 _NOWHERE = RunPages()
 _RIGHT, _WRONG, _NONE = "1", "0", "·"
+_FIRST, _LAST = 2_000, 1_000
+"""How much of a long text is shown: its first and its last characters, where answers have their result."""
 
 
 def build_ledgers(
@@ -141,8 +143,8 @@ def _exchange(ledger: FlipLedger, each: ThenAndNow) -> Exchange:
     return Exchange(
         title=record.sample_id,
         change=f"{ledger.metric} of {ledger.model}: {became} for {nights} running, {outcome_marks(ledger, record)}",
-        question=each.question or "no input kept",
-        target=each.target,
+        question=_shown(each.question) or "no input kept",
+        target=_shown(each.target),
         answers=(_answer(each.then), _answer(each.now)),
     )
 
@@ -153,10 +155,17 @@ def _answer(night: NightAnswer) -> Answer:
     if night.answer is None:
         return Answer(night.night, mark, style, "no answer", night.missing)
     told = night.answer
-    notes = [] if told.read_as is None else [f"read as {told.read_as!r}"]
+    notes = [] if told.read_as is None else [f"read as {_shown(told.read_as)!r}"]
     notes += [told.outcome.replace("_", " ")] if told.outcome != "ok" else []
-    notes += [told.reason] if told.reason else []
-    return Answer(night.night, mark, style, told.text or "no answer text", ", ".join(notes))
+    notes += [_shown(told.reason)] if told.reason else []
+    return Answer(night.night, mark, style, _shown(told.text) or "no answer text", ", ".join(notes))
+
+
+def _shown(text: str) -> str:
+    left = len(text) - _FIRST - _LAST
+    if left <= 0:
+        return text
+    return f"{text[:_FIRST]}\n[... {left:,} characters left out; `evalkit show` has them ...]\n{text[-_LAST:]}"
 
 
 def _whereabouts(each: ThenAndNow, pages: RunPages) -> tuple[Inline, ...]:

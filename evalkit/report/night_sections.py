@@ -22,6 +22,7 @@ from evalkit.report.numbers import (
 )
 from evalkit.report.run_pages import RunPages
 from evalkit.report.split_claims import CAUSE_TITLES, sign_text
+from evalkit.report.trend_claims import claim_alarm
 from evalkit.report.trend_sections import build_trend
 
 __all__ = ["build_night"]
@@ -34,10 +35,10 @@ _TITLES = {"the night before": "Night before", "the median of the last seven nig
 def build_night(
     result: NightResult, pages: RunPages, failures: Sequence[Block] = (), alerts: Sequence[str] = ()
 ) -> tuple[Section, ...]:
-    """Return the sections of a night's report; `failures` are new stable failures, `alerts` who was told what."""
+    """Return the sections of a night's report; `failures` are samples that newly fail, `alerts` who was told what."""
     parts = (
         ("shifts", "Else", "What else changed since the night before", _shifts(result)),
-        ("failures", "New failures", "New stable failures", tuple(failures)),
+        ("failures", "New failures", "Samples that newly fail", tuple(failures)),
         ("metrics", "Metrics", "Every metric", _metrics(result)),
         ("board", "Board", "The models against each other", _board(result)),
         ("gate", "Gate", "The gate", tuple(Paragraph((str(check["line"]),)) for check in result.checks)),
@@ -144,8 +145,10 @@ def _metrics(result: NightResult) -> tuple[Block, ...]:
     )
     rows = tuple(_metric_row(metric, compared) for metric in result.metrics)
     aside = list(dict.fromkeys(metric.set_aside for metric in result.metrics if metric.set_aside))
+    watched = result.metrics[0].trend.watched
     said = "Differences are tonight minus the other night, in points, on the samples that pair."
-    return Paragraph((" ".join((said, *aside)),), "note"), Table("Every metric tonight", columns, rows)
+    alarm = [claim_alarm(watched)] if watched > 1 else []
+    return Paragraph((" ".join((said, *aside, *alarm)),), "note"), Table("Every metric tonight", columns, rows)
 
 
 def _metric_row(metric: MetricNight, compared: Sequence[str]) -> Row:

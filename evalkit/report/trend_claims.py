@@ -52,8 +52,6 @@ def _claims_of_drift(trend: Trend) -> Iterator[str]:
         )
     elif not changes and trend.state is not SeriesState.MOVED:
         yield "No drift is shown in these nights, which does not prove that there was none."
-    if trend.watched > 1:
-        yield claim_alarm(trend.watched)
 
 
 def claim_alarm(watched: int) -> str:
@@ -76,8 +74,7 @@ def claim_change(trend: Trend, change: ChangePoint, *, tonight: str | None = Non
     if change.before is not None and change.after is not None:
         before, after = (format_level(level, trend.unit, 1) for level in (change.before, change.after))
         levels = f", from {before} to {after} on average"
-    asides = [f"told on {told}"] if told != tonight else []
-    aside = f" ({', '.join(asides)})" if asides else ""
+    aside = "" if told == tonight else f" (told on {told})"
     return f"moved {change.direction} {onset}{aside}{levels}"
 
 

@@ -52,10 +52,19 @@ def _likelihood(nights: _Counts, wrong: _Counts) -> _Numbers:
 
 
 def run_chances(is_wrong: NDArray[Any], is_scored: NDArray[Any], begins: _Counts, running: _Counts) -> _Numbers:
-    """Return, for samples (columns) wrong on their last `running` nights (rows) from night `begins` on, its chance.
+    """Return the chance of samples' runs of failures, had nothing changed; 1 where `running` is 0.
 
-    The chance of a run is that under the failure rates shown before it began: the sample's own nights, and through
-    their spread those of all samples. 1 where `running` is 0.
+    Samples (columns) are wrong on their last `running` nights (rows) from night `begins` on. With G the spread of
+    failure rates that all samples showed before that night, and w wrong of n nights of the sample before it, the chance
+    of k wrong nights running is E[r^(w+k) (1-r)^(n-w)] / E[r^w (1-r)^(n-w)], r from G: samples that are all alike share
+    their rate, where few of them flip each is measured by its own nights (Robbins 1956). Nights of the run are not part
+    of G, so that a metric that falls as a whole does not excuse its samples.
+
+    Simulated, 28 nights, Benjamini-Hochberg at .05 over samples and models (`flip_ledger`): share of quiet nights that
+    name any, at accuracy .85 with independent re-runs: 200 samples .7%, 30 models x 100 samples 2.8%; where samples
+    differ (Beta, correlation .6) 2.5% and .9%; most of all such trials 2.8%. Nights until a sample is named that was
+    always right and is always wrong, where its metric's samples fail by chance on 0, 2, 10, 30% of nights: 2, 3, 4, 5
+    among 200 samples; 2, 3, 5, 7 among 30 x 100.
     """
     chances = np.ones(len(begins))
     scored, wrong = (np.cumsum(part, axis=0, dtype=np.int64) for part in (is_scored, is_wrong & is_scored))

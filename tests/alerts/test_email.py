@@ -125,7 +125,7 @@ async def test_a_server_without_tls_gets_nothing():
 
 async def test_who_does_not_take_it():
     with MailServer() as host:
-        with pytest.raises(AlertError, match=r"refused every recipient: SMTP 550 5\.1\.1 no such mailbox$"):
+        with pytest.raises(AlertError, match=r"refused every recipient: SMTP 550 \(mailbox unavailable\)$"):
             await channel(host, to="nobody@example.org").send(an_alert())
         with pytest.raises(AlertError, match=r"refused nobody@example\.org"):
             await channel(host, to=("team@example.org", "nobody@example.org")).send(an_alert())

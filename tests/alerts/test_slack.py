@@ -74,7 +74,7 @@ async def test_a_webhook_that_was_removed_is_said_without_its_address(monkeypatc
         monkeypatch.setenv("SLACK_WEBHOOK_URL", f"{receiver.url}/services/T0/B0/canary-4417")
         with pytest.raises(AlertError) as raised:
             await Slack().send(an_alert())
-    assert str(raised.value) == "the address in SLACK_WEBHOOK_URL refused it with HTTP 404: no_service [hidden]"
+    assert str(raised.value) == "the address in SLACK_WEBHOOK_URL refused it with HTTP 404 (Not Found)"
 
 
 def test_an_address_where_its_variable_belongs_is_not_repeated():

@@ -24,14 +24,14 @@ def test_new_stable_failures_stand_first_with_answers_then_and_now(cli: CommandL
     assert first.startswith("a\n1 new stable failure. Of 8 samples over 9 nights")
     assert "s1: qa.exact of a: wrong for 2 nights running, 111111100\n  input: question s1\n" in first
     assert f"  {night_of(6)}, 1: the answer to s1\n  {night_of(8)}, 0: a mistake of night 8\n" in first
-    assert "Failed for the first time, qa.exact of a: 1 sample\n" in first
+    assert "Failing, which re-running alone may explain, qa.exact of a: 1 sample\n" in first
     assert second.startswith("No new stable failure. Of 8 samples over 9 nights")
 
 
 def test_plain_values_hold_every_sample_and_both_answers(cli: CommandLine) -> None:
     plain = json.loads(cli("flips", "qa.exact", "--model", "a", "--json").out)
     (ledger,) = plain["ledgers"]
-    assert (ledger["counts"]["new_failure"], ledger["counts"]["first_failure"]) == (1, 1)
+    assert (ledger["counts"]["new_failure"], ledger["counts"]["failing"]) == (1, 1)
     assert [sample["sample"] for sample in ledger["samples"]][:2] == ["s1", "s2"]
     assert ledger["samples"][0] == {
         "sample": "s1",
@@ -45,6 +45,7 @@ def test_plain_values_hold_every_sample_and_both_answers(cli: CommandLine) -> No
         "streak": 2,
         "since": night_of(7),
         "before": night_of(6),
+        "chance": pytest.approx(0.0006, abs=0.0003),
     }
     answer = ledger["answers"][0]
     assert (answer["then"]["answer"], answer["now"]["answer"]) == ("the answer to s1", "a mistake of night 8")
@@ -52,7 +53,7 @@ def test_plain_values_hold_every_sample_and_both_answers(cli: CommandLine) -> No
 
 
 def test_how_many_nights_make_it_stable_is_chosen(cli: CommandLine) -> None:
-    assert "2 new stable failures" in cli("flips", "--failing", "1").out
+    assert "1 new stable failure" in cli("flips", "--failing", "2").out.splitlines()[1]
     assert "No new stable failure" in cli("flips", "--failing", "3").out.splitlines()[1]
 
 

@@ -178,3 +178,20 @@ def test_forget_keeps_the_newest(known: Path, cli: CommandLine, path: Path) -> N
     assert "nightly: 1 run forgotten, 2 remembered, the first of each series that goes on among them" in ended.err
     with History(path) as history:
         assert [past.night for past in history.runs("nightly")] == ["2026-01-01", "2026-01-03"]
+
+
+def test_import_counts_a_folder_without_a_run_and_refuses_a_night_that_is_none(
+    known: Path, cli: CommandLine, path: Path
+) -> None:
+    path.unlink()
+    dead = known / "reports" / "nightly" / "20990101T000000-dead"
+    dead.mkdir()
+    (dead / "night.json").write_text('{"night": "2026-01-01"}', encoding="utf-8")
+    (marked,) = {run.parent for run in (known / "reports" / "nightly").glob("**/run.json")}
+    (marked / "night.json").write_text('{"night": "not a date"}', encoding="utf-8")
+    ended = cli("history", "import", known / "reports", "--reports", known / "reports")
+    assert "no run.json there" in ended.err
+    assert "names no night" in ended.err
+    assert "0 runs registered" in ended.err
+    assert "2 left out" in ended.err
+    assert cli("history", "--reports", known / "reports").code == 2

@@ -110,3 +110,9 @@ def test_what_is_refused(cli: CommandLine, config, options, message):
     done = cli("schedule", "show", config, *options)
     assert done.code == 2
     assert message in done.err
+
+
+def test_a_variable_with_a_default_is_optional(cli: CommandLine, config):
+    shown = cli("schedule", "show", config, "--for", "kubernetes").out
+    assert "key: ABOUT, optional: true}" in shown
+    assert "key: MY_KEY}" in shown

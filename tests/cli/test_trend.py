@@ -1,6 +1,7 @@
 """`evalkit trend`: past runs as a chart, a page and plain values."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_a_model_with_brackets_is_found_by_its_label(cli: CommandLine) -> None:
     assert [trend["model"] for trend in plain["trends"]] == ["b [0.7]"]
     assert len(plain["trends"][0]["points"]) == 2
     assert plain["trends"][0]["nights"] == 9
+
+
+@pytest.mark.usefixtures("here")
+def test_an_alarm_takes_more_where_several_metrics_are_watched_whichever_are_asked_for(cli: CommandLine) -> None:
+    (one,) = json.loads(cli("trend", "qa.exact", "--model", "a", "--json").out)["trends"]
+    assert one["drift"]["watched"] == 2
+    assert one["drift"]["alarm"] == pytest.approx(5.35 + math.log(2))
+    said = " ".join(cli("trend", "qa.exact", "--model", "a").out.split())
+    assert "watches 2 metrics side by side: an alarm takes h = 6.04 instead of 5.35" in said
 
 
 @pytest.mark.usefixtures("here")

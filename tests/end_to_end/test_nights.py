@@ -155,5 +155,23 @@ def test_a_wave_of_new_failures_shows_ten_and_counts_the_rest(nights: Nights, tm
         ended, _ = nights.night(place, sections(rows=40, accuracy=1.0, script={"answers": answers}))
         assert ended.code == 0, ended.err
     page = (tmp_path / "reports/watch/nightly/2026-10-09.md").read_text(encoding="utf-8")
-    assert "New stable failures" in page
+    assert "Samples that newly fail" in page
     assert "And 3 more: `evalkit flips` lists them all." in page.replace("\\", "")
+
+
+def test_failures_come_with_a_metric_that_moved_and_long_answers_are_cut(nights: Nights, tmp_path: Path) -> None:
+    """Model a has failed two samples for two nights; tonight b loses half of its samples to endless answers."""
+    long = "begin" + "z" * 300_000 + "end"
+    for place in range(9):
+        made = sections(rows=40, accuracy=1.0, script={"answers": {"q1": "no", "q2": "no"} if place >= 7 else {}})
+        answers = {f"q{i}": long for i in range(20)} if place == 8 else {}
+        made["providers"]["other"] = {"use": "scripted", "address": "b", "accuracy": 1.0, "answers": answers}
+        made["models"] = [{"id": "a", "provider": "script"}, {"id": "b", "provider": "other"}]
+        ended, _ = nights.night(place, made)
+        assert ended.code == 0, ended.err
+    page = (tmp_path / "reports/watch/nightly/2026-10-09.html").read_text(encoding="utf-8")
+    stable, _, first = page.partition("Samples that newly fail")[2].partition("qa.exact of b moved, and 20 samples")
+    assert stable.count("for 2 nights running") == 2
+    assert first.count("for 1 night running") == 8
+    assert "297,008 characters left out" in first
+    assert len(page) < 300_000

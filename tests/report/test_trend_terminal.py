@@ -43,7 +43,7 @@ def trend(values: Sequence[float | None], **changes: Any) -> Trend:
 
 
 def test_a_small_chart() -> None:
-    change = ChangePoint(direction="down", onset=3, alarm=5, reason="cusum", before=0.8, after=0.6)
+    change = ChangePoint(direction="down", onset=3, alarm=5, before=0.8, after=0.6)
     marked = trend(
         [0.8, 0.8, 0.8, 0.8, 0.6, 0.6],
         changes=(change,),

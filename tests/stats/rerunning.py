@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.stats.drift import Drift, watch_drift
+from evalkit.stats.drift import ALARM, Drift, watch_drift
 from evalkit.stats.night_table import night_table
 
 
@@ -45,17 +45,19 @@ class Series:
     moved: Any
     trials: int
 
-    def drifts(self) -> list[Drift]:
-        """Return what the drift rule finds."""
+    def drifts(self, alarm: float = ALARM) -> list[Drift]:
+        """Return what the drift rule finds above a level of alarm."""
         table = night_table(list(self.scores), weight=1 / self.trials)
         floor = 1 / self.trials / self.scores.shape[1] ** 2
-        return watch_drift((table.means + self.moved).tolist(), noise=table.variances.tolist(), floor=floor)
+        return watch_drift(
+            (table.means + self.moved).tolist(), noise=table.variances.tolist(), floor=floor, alarm=alarm
+        )
 
 
-def quiet(seed: int, count: int, kind: Nights = Nights(), nights: int = 90) -> float:
+def quiet(seed: int, count: int, kind: Nights = Nights(), nights: int = 90, alarm: float = ALARM) -> float:
     """Return the share of quiet series with an alarm, either way."""
     rng = np.random.default_rng(seed)
-    return sum(bool(kind.draw(rng, nights).drifts()) for _ in range(count)) / count
+    return sum(bool(kind.draw(rng, nights).drifts(alarm)) for _ in range(count)) / count
 
 
 def found(
@@ -64,11 +66,14 @@ def found(
     shift: float,
     at: int,
     kind: Nights = Nights(),
+    *,
+    alarm: float = ALARM,
+    within: int = 10,
 ) -> Iterator[tuple[int, int]]:
-    """Yield, for each fall that is found within 10 nights, how late, and how far from it its onset is named."""
+    """Yield, for each fall that is found `within` so many nights, how late, and how far from it its onset is named."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        drifts = kind.draw(rng, at + 10, at, shift).drifts()
+        drifts = kind.draw(rng, at + within, at, shift).drifts(alarm)
         hit = next((drift for drift in drifts if drift.direction == "down" and drift.night >= at), None)
         if hit is not None:
             yield hit.night - at + 1, hit.onset - (at - 1)

@@ -1,4 +1,4 @@
-"""The reference that the drift rule is held against: a CUSUM that learns the mean and spread as it goes (Hawkins 1987)."""
+"""What the drift rule is held against: a CUSUM that learns mean and spread of a series as it goes (Hawkins 1987)."""
 
 import math
 from collections.abc import Sequence

@@ -18,9 +18,9 @@ from evalkit.stats.power import items_needed, smallest_detectable
 from evalkit.stats.quantiles import quantile_interval
 from evalkit.stats.ranks import PairTest, pairs_to_test, rank_intervals
 from evalkit.stats.reducers import pass_at_k
-from .self_starting import first_alarm, self_starting_cusum
 from evalkit.stats.verdicts import judge_difference
 
+from .self_starting import first_alarm, self_starting_cusum
 from .vectors import agrees, cases, functions
 
 CHECKED = {
