@@ -30,6 +30,7 @@ __all__ = [
 
 _FILE = "night.json"
 _REJUDGED = "rejudged.json"
+_YEARS_AWAY = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def parse_night(text: str | None) -> str:
     """Return a night as an ISO date; today's, in UTC, when none is given.
 
     Raises:
-        ConfigError: it is no date, or has not begun anywhere.
+        ConfigError: it is no date, or years away: a slip, after which every later night would come before it.
     """
     today = datetime.now(UTC).date()
     if text is None:
@@ -53,8 +54,8 @@ def parse_night(text: str | None) -> str:
         night = date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--night {text!r} is no date; write it as in 2026-11-23") from None
-    if night > today + timedelta(days=1):
-        raise ConfigError(f"--night {text}: that night has not come; it is {today} in UTC")
+    if night > today + _YEARS_AWAY:
+        raise ConfigError(f"--night {text}: that night is years away; it is {today} in UTC")
     return night.isoformat()
 
 

@@ -74,11 +74,9 @@ def conduct_night(night: Night, *, anew: bool = False) -> tuple[NightResult, Run
     rejudging = Rejudging(night.plan, end.folder, end.run, tell=notes.append, began=began)
     result = _read(night, end, past, quarantine, rejudging.rejudge)
     past = _keep_rejudged(night, end, past, rejudging)
-    rejudged = rejudged_of(end.folder)
-    return (
-        dataclasses.replace(result, exit_code=code, notes=tuple(notes), rejudged=rejudged, cost_usd=past.cost_usd),
-        end,
-    )
+    rejudged, cost_usd = rejudged_of(end.folder), past.cost_usd
+    result = dataclasses.replace(result, exit_code=code, notes=tuple(notes), rejudged=rejudged, cost_usd=cost_usd)
+    return result, dataclasses.replace(end, messages=(*end.messages, *rejudging.asked))
 
 
 def could_not_run(name: str, night: str, why: str, code: ExitCode, catalog: tuple[str, ...] = ()) -> NightResult:

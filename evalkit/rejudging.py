@@ -39,12 +39,14 @@ class Rejudging:
     def __init__(
         self, plan: Plan, folder: RunFolder, run: RunResult, *, tell: Callable[[str], None], began: float
     ) -> None:
-        """`tell` takes a sentence about each re-judging that was made or could not be.
+        """`tell` takes a sentence about each re-judging that could not be made.
 
         `began` is the reading of `time.monotonic` when the night's run began.
         """
         self._plan, self._folder, self._run, self._tell, self._began = plan, folder, run, tell, began
         self._prices = price_plan(plan)
+        self.asked: list[str] = []
+        """What was judged again in this try of the night, a sentence each."""
 
     @property
     def rejudged(self) -> Rejudged | None:
@@ -89,7 +91,7 @@ class Rejudging:
             self._tell(f"The stored answers were not judged again to the end ({subject}): {paid}, then it had to stop.")
             return None
         if paid:
-            self._tell(f"The stored answers were judged again ({subject}): {paid}.")
+            self.asked.append(f"The stored answers were judged again ({subject}): {paid}.")
         return read_items(into, end.run)[0]
 
     def _open(self, parent: RunFolder, run_id: str, name: str) -> RunFolder:

@@ -74,7 +74,18 @@ def claim_spending(result: NightResult) -> str:
     paid = format_money(cost) if cost is not None else "cost unknown, as no price is set"
     if cost is None and known:
         paid = f"at least {format_money(known)}, as not every price is known"
-    return f"Tonight: {asked} to models{judges}; {paid}."
+    return f"Tonight: {asked} to models{judges}; {paid}.{_judged_again(result)}"
+
+
+def _judged_again(result: NightResult) -> str:
+    """Return what judging stored answers again took, and the night in all."""
+    rejudged = result.rejudged
+    if rejudged is None:
+        return ""
+    again = f" Judging stored answers again took {plural(rejudged.calls, 'call')}"
+    if rejudged.cost_usd is None or result.cost_usd is None:
+        return f"{again}."
+    return f"{again} and {format_money(rejudged.cost_usd)}: {format_money(result.cost_usd)} in all."
 
 
 def _gate_headline(result: NightResult) -> str:
