@@ -7,6 +7,8 @@ each of them, on every board. A golden test holds it.
 # pyright: reportIncompatibleVariableOverride=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # The SDK's own types are partial, and its ops are invariant in their parameters: no subclass of Scorer passes.
 
+import inspect
+import linecache
 from typing import Any
 
 import weave
@@ -14,7 +16,7 @@ from weave.evaluation.eval import EvaluationResults
 
 from evalkit.weave_io import current
 
-__all__ = ["JournaledEvaluation", "JournaledModel", "RecordedScorer", "RunFacts"]
+__all__ = ["JournaledEvaluation", "JournaledModel", "RecordedScorer", "RunFacts", "read_sources"]
 
 
 class JournaledModel(weave.Model):
@@ -80,3 +82,13 @@ class JournaledEvaluation(weave.Evaluation):
         results = await super().get_eval_results(model)
         await current.cell_ended()
         return results
+
+
+def read_sources() -> None:
+    """Read the files that the ops are written in, once, before anything is published.
+
+    The SDK reads them in several threads into `linecache`, which has no lock: a thread that comes second may find
+    nothing, what it captures is then `<error>`, and the evaluation has another digest. What is there is not read again.
+    """
+    for place in (JournaledEvaluation, EvaluationResults):
+        linecache.getlines(inspect.getfile(place))

@@ -11,7 +11,7 @@ from weave.trace.weave_client import WeaveClient
 from evalkit.journal_reader import JournalReader
 from evalkit.records import Json, Sample
 from evalkit.weave_io.changes import compare_versions, latest_version, read_version
-from evalkit.weave_io.evaluation import JournaledEvaluation, JournaledModel, RecordedScorer, RunFacts
+from evalkit.weave_io.evaluation import JournaledEvaluation, JournaledModel, RecordedScorer, RunFacts, read_sources
 from evalkit.weave_io.names import sanitize
 from evalkit.weave_io.publication import Publication, choose_samples
 from evalkit.weave_io.summaries import RUN_SCORER, valid_text
@@ -38,6 +38,7 @@ class RunObjects:
 
 def publish_objects(client: WeaveClient, publication: Publication, reader: JournalReader) -> RunObjects:
     """Publish every object of a run and return them; what is there already gets no new version."""
+    read_sources()
     objects = RunObjects()
     scorers = {name: _scorer(publication, name) for name in publication.run.plan["scorers"]}
     facts = RunFacts(name=RUN_SCORER)

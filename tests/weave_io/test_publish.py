@@ -4,6 +4,8 @@ import asyncio
 import dataclasses
 import logging
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,10 @@ from tests.weave_io.run_folders import (
     failed,
     make_run_folder,
 )
+
+DIGEST = "Xa4Hu91yTezXXHhuhAZ2g3i6CiQ8XY7hiWdUXgOyGuA"
+"""Of the evaluation that a plain run folder makes. Another splits every board there is: change it knowingly, and say so
+under "Numbers"."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute")  # the SDK does, on purpose
 
@@ -266,11 +272,37 @@ def test_a_row_that_the_journal_does_not_hold_withdraws_the_evaluation(tmp_path:
 def test_the_digest_of_an_evaluation_is_held(
     tmp_path: Path, store: Path, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another digest here splits every board there is: change it knowingly, and say so under "Numbers"."""
     caplog.set_level(level, logger="weave")
     block = publish_here(make_run_folder(tmp_path), store)
     digest = block["evaluations"]["qa"].rpartition(":")[2]
-    assert digest == "Xa4Hu91yTezXXHhuhAZ2g3i6CiQ8XY7hiWdUXgOyGuA"
+    assert digest == DIGEST
+
+
+READ_IN_A_THREAD_OF_THE_SDK = """
+import linecache, sys, threading
+from pathlib import Path
+from tests.weave_io.publishing_in_process import publish_here
+from tests.weave_io.run_folders import make_run_folder
+
+read = linecache.updatecache
+
+def lose_the_race(path, module_globals=None):
+    if threading.current_thread() is not threading.main_thread():
+        raise KeyError(path)
+    return read(path, module_globals)
+
+linecache.updatecache = lose_the_race
+folder = Path(sys.argv[1])
+print(publish_here(make_run_folder(folder), folder / "weave.sqlite")["evaluations"]["qa"])
+"""
+
+
+@pytest.mark.slow
+def test_the_digest_is_held_however_the_threads_of_the_sdk_read_sources(tmp_path: Path) -> None:
+    """They read them into one cache without a lock: who comes second may lose the source, and it enters the digest."""
+    command = [sys.executable, "-c", READ_IN_A_THREAD_OF_THE_SDK, str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert told.stdout.strip().endswith(f":{DIGEST}")
 
 
 @pytest.mark.slow
