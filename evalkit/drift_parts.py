@@ -90,6 +90,7 @@ class ChangeSplit:
     """The change of a metric's mean, after minus before, in parts that add up to it.
 
     The means are over the samples that each night has scored, None where it has scored none; then there are no parts.
+    Either side is the mean of `nights` nights.
     `scored` counts the samples, equal on both nights, that everything compared has scored; `missing` those that only
     some of it has. `outcomes` counts the trials of equal samples that ended otherwise, by (before, after). `signs` is
     the evidence that the serving changed, out of what is `watched` because both nights tell it; `changes` is what the
@@ -111,6 +112,7 @@ class ChangeSplit:
     signs: tuple[ServingSign, ...] = ()
     watched: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    nights: int = 1
 
     @property
     def total(self) -> float | None:
@@ -143,6 +145,7 @@ class ChangeSplit:
         return {
             "metric": self.metric,
             "model": self.model,
+            "nights": self.nights,
             "before": self.before,
             "after": self.after,
             "total": self.total,

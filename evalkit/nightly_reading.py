@@ -1,10 +1,11 @@
 """A night's metrics read from history: each against the nights before, its drift, and where a change comes from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalkit.baseline_source import HeldTo
+from evalkit.drift_nights import pool_nights
 from evalkit.drift_parts import ChangeSplit
 from evalkit.drift_split import split_change
 from evalkit.errors import StoreError
@@ -105,14 +106,14 @@ class NightReader:
         drift = night_series(series.points, scores, without=aside.ids, among=among)
         trend = make_trend(series, drift, events=events, aside=aside)
         against = tuple(compare_with(reference, kept) for reference in self._references(series))
-        since = _since(series, trend)
-        split = None if since is None else self._split(since, tonight, point, aside.ids)
+        sides = _sides(series, trend)
+        split = None if sides is None else self._split(*sides, aside.ids)
         return MetricNight(
             tonight=point,
             against=against,
             trend=trend,
             split=split,
-            since=None if since is None else since.night,
+            since=None if sides is None else sides[0][-1].run.night,
             jump_level=jump_level,
             standing=find_standing(series.points, scores, drift, without=aside.ids, level=jump_level, events=events),
             ledger=make_ledger(
@@ -139,21 +140,34 @@ class NightReader:
     def _reference(self, what: str, run: PastRun) -> Reference:
         return Reference(what, run.run_id, run.night, self._of(run.run_id), run.folder)
 
-    def _split(
-        self, since: PastRun, tonight: MetricItems, point: PastMetric, without: frozenset[str]
-    ) -> ChangeSplit | None:
-        before = next((each for each in self._of(since.run_id) if _is_same(each, point)), None)
-        if before is None:
-            return None
-        rejudged = self.rejudge(since, before, tonight)
-        first, second = leave_out(before, without), leave_out(tonight, without)
-        return split_change(
-            first,
-            second,
-            before_serving=_serving(since, first.cell, self.history),
-            after_serving=_serving(self.tonight, second.cell, self.history),
+    def _split(self, before: Sequence[PastMetric], after: Sequence[PastMetric], without: frozenset[str]) -> ChangeSplit:
+        """Split the change between two runs of nights, as many of one as of the other, each as one night.
+
+        A judged metric is split by the last of either alone: judging one night again is what tells the judge from it.
+        """
+        sides = [self._alike(before), self._alike(after)]
+        is_judged = sides[1][-1][1].measure["judge"] is not None
+        count = 1 if is_judged else min(map(len, sides))
+        first, second = (pool_nights([items for _, items in side[-count:]]) for side in sides)
+        rejudged = self.rejudge(before[-1].run, first, second) if is_judged else None
+        facts = [
+            ServingFacts.of_all([_serving(run, items.cell, self.history) for run, items in side[-count:]])
+            for side in sides
+        ]
+        split = split_change(
+            leave_out(first, without),
+            leave_out(second, without),
+            before_serving=facts[0],
+            after_serving=facts[1],
             rejudged=None if rejudged is None else leave_out(rejudged, without),
         )
+        return replace(split, nights=count)
+
+    def _alike(self, nights: Sequence[PastMetric]) -> list[tuple[PastRun, MetricItems]]:
+        """Return the last of some nights, and those before it that asked the same samples as often."""
+        found = [(point.run, self._find(point.run.run_id, point)) for point in nights]
+        last = found[-1][1]
+        return [each for each in found if (each[1].ids, each[1].repeats) == (last.ids, last.repeats)]
 
     def _find(self, run_id: str, point: PastMetric) -> MetricItems:
         return next(each for each in self._of(run_id) if _is_same(each, point))
@@ -164,12 +178,26 @@ class NightReader:
         return self._items[run_id]
 
 
-def _since(series: Series, trend: Trend) -> PastRun | None:
-    """Return the night that a change is explained from: the last before a drift found tonight, else the last one."""
-    last = len(series.points) - 1
+def _sides(series: Series, trend: Trend) -> tuple[Sequence[PastMetric], Sequence[PastMetric]] | None:
+    """Return the nights that a change is explained from, and those it is explained to, at most seven of each.
+
+    With a drift found tonight they are the nights up to its onset and the ones since, as far as the drift rule looked
+    at them and nothing else moved; otherwise the night before and tonight.
+    """
+    points, last = series.points, len(series.points) - 1
+    if last < 1:
+        return None
     found = next((change for change in trend.changes if change.alarm == last), None)
-    place = last - 1 if found is None else min(found.onset, last - 1)
-    return series.points[max(place, 0)].run if last > 0 else None
+    if found is None:
+        return points[-2:-1], points[-1:]
+    onset = max(0, min(found.onset, last - 1))
+    begin = max((change.first for change in trend.changes if change.first <= onset), default=0)
+
+    def among(places: range, end: int) -> list[PastMetric]:
+        seen = [at for at in places if at not in trend.gaps and points[at].series == points[end].series]
+        return [points[at] for at in (*seen[-(_LAST_NIGHTS - 1) :], end)]
+
+    return among(range(begin, onset), onset), among(range(onset + 1, last), last)
 
 
 def _is_same(items: MetricItems, point: PastMetric) -> bool:

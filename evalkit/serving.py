@@ -74,6 +74,17 @@ class ServingFacts:
         return ServingFacts(self.served_models, self.fingerprints)
 
     @classmethod
+    def of_all(cls, nights: "Sequence[ServingFacts]") -> "ServingFacts":
+        """Return how a cell was served over nights; the quantiles, which do not add up, are the last one's."""
+        return cls(
+            served_models=tuple(sorted({name for each in nights for name in each.served_models})),
+            fingerprints=tuple(sorted({name for each in nights for name in each.fingerprints})),
+            latencies=[seconds for each in nights for seconds in each.latencies],
+            output_tokens=[count for each in nights for count in each.output_tokens],
+            latency_s=nights[-1].latency_s,
+        )
+
+    @classmethod
     def of_summary(cls, cell: ServedCell) -> "ServingFacts":
         """Return what a summary tells, where the calls themselves are no longer at hand."""
         return cls(cell.served_models, cell.fingerprints, latency_s=cell.latency_s)

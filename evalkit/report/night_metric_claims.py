@@ -72,8 +72,14 @@ def _metric_claims(metric: MetricNight) -> Iterator[str]:
         yield f"{metric.title} {_moved(metric, change)}."
     if metric.split is not None:
         said = split_sentences(metric.split)
-        yield f"Against {metric.since}: {said[0]}"
+        yield f"{_compared(metric, metric.split.nights)}: {said[0]}"
         yield from said[1:]
+
+
+def _compared(metric: MetricNight, nights: int) -> str:
+    return (
+        f"Against {metric.since}" if nights == 1 else f"The last {nights} nights against the {nights} to {metric.since}"
+    )
 
 
 def _moved(metric: MetricNight, change: ChangePoint) -> str:

@@ -120,7 +120,8 @@ def _parts(metric: MetricNight) -> Table:
         Column("Samples", "number", short="n"),
     )
     signs = f"; {', '.join(map(sign_text, split.signs))}" if split.signs else ""
-    return Table(f"The change since {metric.since} in parts that add up to it{signs}", columns, tuple(rows))
+    means = f" (means of {split.nights} nights on either side)" if split.nights > 1 else ""
+    return Table(f"The change since {metric.since}{means} in parts that add up to it{signs}", columns, tuple(rows))
 
 
 def _part_cells(part: ChangePart) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ __all__ = ["CAUSE_SUBJECTS", "CAUSE_TITLES", "sign_text", "split_sentences"]
 CAUSE_TITLES = {
     Cause.SAMPLES: "samples",
     Cause.JUDGE: "judge",
-    Cause.ERRORS: "errors and truncation",
+    Cause.ERRORS: "errors, refusals and truncation",
     Cause.SERVING: "serving",
     Cause.MODEL: "model",
     Cause.SETTING: "what was asked",
@@ -33,7 +33,7 @@ CAUSE_TITLES = {
 CAUSE_SUBJECTS = {
     Cause.SAMPLES: "other samples",
     Cause.JUDGE: "the judge moved",
-    Cause.ERRORS: "errors and truncation",
+    Cause.ERRORS: "errors, refusals and truncation",
     Cause.SERVING: "the serving changed",
     Cause.MODEL: "the model moved",
     Cause.SETTING: "the night asked otherwise",
@@ -46,7 +46,7 @@ CAUSE_SUBJECTS = {
 _SUBJECTS = {
     Cause.SAMPLES: "the change of samples",
     Cause.JUDGE: "the judge",
-    Cause.ERRORS: "errors and truncation",
+    Cause.ERRORS: "errors, refusals and truncation",
     Cause.SERVING: "the rest",
     Cause.MODEL: "the model",
     Cause.SETTING: "the rest",
@@ -100,9 +100,8 @@ def _errors(part: ChangePart, split: ChangeSplit) -> str:
     shown = [f"{before} → {after} {format_count(count)}" for (before, after), count in ways[:_NAMED_OUTCOMES]]
     more = [plural(sum(count for _, count in ways[_NAMED_OUTCOMES:]), "other")] if ways[_NAMED_OUTCOMES:] else []
     ended = f" ({', '.join([*shown, *more])})" if shown else ""
-    return (
-        f"Errors and truncation changed: {plural(part.n, 'sample')} that ended otherwise{ended} give {_figure(part)}."
-    )
+    samples = f"{plural(part.n, 'sample')} that ended otherwise{ended}"
+    return f"Errors, refusals and truncation changed: {samples} give {_figure(part)}."
 
 
 def _serving(part: ChangePart, split: ChangeSplit) -> str:

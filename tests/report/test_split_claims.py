@@ -67,7 +67,7 @@ def test_a_wave_of_cut_answers() -> None:
     rows = [Row(f"s{i}", [(0.0, CUT) if i >= 170 else (float(i >= 40), OK)]) for i in range(200)]
     said = signed(split_sentences(split_change(before, night(rows))))
     what = "30 samples that ended otherwise (ok → truncated and no_answer 30) give -15.0 points ("
-    assert said[0].startswith(f"Errors and truncation changed: {what}")
+    assert said[0].startswith(f"Errors, refusals and truncation changed: {what}")
     assert said[1].startswith("The model did not: 0.0 (")
 
 
