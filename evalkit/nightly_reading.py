@@ -167,7 +167,7 @@ class NightReader:
         """Return the last of some nights, and those before it that asked the same samples as often."""
         found = [(point.run, self._find(point.run.run_id, point)) for point in nights]
         last = found[-1][1]
-        return [each for each in found if (each[1].ids, each[1].repeats) == (last.ids, last.repeats)]
+        return [each for each in found if _asked(each[1]) == _asked(last)]
 
     def _find(self, run_id: str, point: PastMetric) -> MetricItems:
         return next(each for each in self._of(run_id) if _is_same(each, point))
@@ -198,6 +198,10 @@ def _sides(series: Series, trend: Trend) -> tuple[Sequence[PastMetric], Sequence
         return [points[at] for at in (*seen[-(_LAST_NIGHTS - 1) :], end)]
 
     return among(range(begin, onset), onset), among(range(onset + 1, last), last)
+
+
+def _asked(items: MetricItems) -> object:
+    return items.ids, items.digests, items.repeats
 
 
 def _is_same(items: MetricItems, point: PastMetric) -> bool:
