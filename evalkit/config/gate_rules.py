@@ -1,4 +1,4 @@
-"""The gate's rules as they are written: each must make exactly one claim, and one that can be held."""
+"""The gate's rules as they are written: each must make exactly one claim, and one that can be held, or broken."""
 
 import fnmatch
 
@@ -6,7 +6,7 @@ from evalkit.config.gates import FACTS
 from evalkit.config.nodes import KeyPath, MapNode, Scalar, below, find, text_at
 from evalkit.config.problems import Problems, describe
 
-__all__ = ["find_gate_problems"]
+__all__ = ["find_gate_doubts", "find_gate_problems"]
 
 _CLAIMS = ("max_drop", "min", "max")
 _FOR_SCORES = ("max_drop", "min", "slice", "strict_point")
@@ -26,6 +26,20 @@ def find_gate_problems(tree: MapNode, problems: Problems) -> None:
         if name is not None and name in names:
             problems.at(tree, (*path, "name"), f"a rule above is called {name!r} already")
         names.add(name or "")
+
+
+def find_gate_doubts(tree: MapNode, problems: Problems) -> None:
+    """Note every rule on a mean score that can never PASS, or never FAIL, whatever the scores are."""
+    for path, _ in below(tree, "gate", "rules"):
+        if text_at(tree, *path, "metric") in FACTS:
+            continue
+        least, most = _number(tree, path, "min"), _number(tree, path, "max")
+        for key, limit, best in (("min", least, 1), ("max", most, 0)):
+            if limit == 1 - best:
+                problems.at(tree, (*path, key), "holds for every score: this rule can never FAIL")
+            elif limit == best and not _is_true(tree, path, "strict_point"):
+                told = f"no number of samples proves a mean of {best}: this rule can never PASS; leave it room, or"
+                problems.at(tree, (*path, key), f"{told} say strict_point: true, which holds the bare number to it")
 
 
 def _check_claims(tree: MapNode, path: KeyPath, problems: Problems) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config.expand import expand_config
-from evalkit.config.gate_rules import find_gate_problems
+from evalkit.config.gate_rules import find_gate_doubts, find_gate_problems
 from evalkit.config.interpolate import interpolate
 from evalkit.config.layers import Layers, read_layers
 from evalkit.config.loaded import LoadedConfig
@@ -58,9 +58,10 @@ def load_config(
             find_schema_problems(_fill_in(merge_maps(layers.tree, partial), env, Problems()), problems)
     problems.raise_if_any()
     config = Config.model_validate(expand_config(plain(tree)))
-    unused = Problems()
-    find_unused(tree, unused)
-    warnings = tuple(replace(problem, is_warning=True) for problem in unused.sorted())
+    doubts = Problems()
+    find_unused(tree, doubts)
+    find_gate_doubts(tree, doubts)
+    warnings = tuple(replace(problem, is_warning=True) for problem in doubts.sorted())
     return LoadedConfig(config, path, tree, profile, warnings)
 
 

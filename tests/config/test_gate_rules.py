@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.config.load import load_config
-from tests.config.written import GOOD, errors
+from tests.config.written import GOOD, errors, load
 
 HEAD = "config.yaml:5:16: gate.rules.0: "
 TABLE = {
@@ -62,3 +62,21 @@ def test_two_rules_of_one_name(tmp_path: Path) -> None:
 def test_a_good_rule(tmp_path: Path, rule: str) -> None:
     assert errors(tmp_path, gated(rule)) == []
     assert load_config(tmp_path / "config.yaml").config.gate is not None
+
+
+DOUBTS = {
+    "{metric: rows.exact, min: 1.0}": "no number of samples proves a mean of 1: this rule can never PASS",
+    "{metric: rows.exact, max: 0}": "no number of samples proves a mean of 0: this rule can never PASS",
+    "{metric: rows.exact, min: 0}": "holds for every score: this rule can never FAIL",
+    "{metric: rows.exact, max: 1.0, strict_point: true}": "holds for every score: this rule can never FAIL",
+    "{metric: rows.exact, min: 1.0, strict_point: true}": None,
+    "{metric: rows.exact, min: 0.99}": None,
+    "{metric: error_rate, max: 0}": None,
+    "{metric: rows.exact, max_drop: 0}": None,
+}
+
+
+@pytest.mark.parametrize(("rule", "message"), DOUBTS.items(), ids=DOUBTS)
+def test_a_rule_that_can_end_in_one_way_only_is_a_warning(tmp_path: Path, rule: str, message: str | None) -> None:
+    told = [warning.message for warning in load(tmp_path, gated(rule)).warnings]
+    assert [line[: len(message or "")] for line in told] == ([message] if message else [])
