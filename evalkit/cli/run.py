@@ -146,7 +146,12 @@ def plan_config(loaded: LoadedConfig, profile: str | None) -> Plan:
     for warning in (*loaded.warnings, *check_bindings(loaded, datasets)):
         click.echo(f"warning: {warning}", err=True)
     refuse_unfit(check_scorers(config, datasets, base_dir))
-    return make_plan(config, datasets, base_dir=base_dir, profile=profile)
+    plan = make_plan(config, datasets, base_dir=base_dir, profile=profile)
+    wanted, ranks = config.leaderboard.primary, plan.board.primary
+    if wanted is not None and ranks != wanted:
+        why = f"this run does not measure all of {wanted!r}, which ranks the models; {ranks!r} does instead"
+        click.echo(f"warning: leaderboard.primary: {why}", err=True)
+    return plan
 
 
 def refuse_unfit(tested: Mapping[str, SelfTestReport]) -> None:

@@ -132,6 +132,13 @@ def test_one_model_has_an_average_and_no_rank_to_win(tmp_path: Path) -> None:
     assert (board.run["pairs"], board.rows["a"]["rank"]) == ([], [1, 1])
 
 
+def test_a_run_of_part_of_the_group_says_what_ranks_it_instead(tmp_path: Path) -> None:
+    board = run_board(tmp_path, "--evaluations", "hard")
+    assert board.code == 0
+    assert board.printed.count("does not measure all of 'overall', which ranks the models; 'hard.exact' does") == 1
+    assert board.run["primary"] == "hard.exact"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
