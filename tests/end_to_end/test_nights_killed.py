@@ -129,6 +129,7 @@ class Morning:
     rows: list[tuple[str, ...]]
     ledger: list[tuple[str, ...]]
     board: dict[str, Any]
+    judged_again: int
     calls: int
     told: Counter[str]
 
@@ -137,9 +138,12 @@ class Morning:
         """Read what is there, whatever run it was."""
         nightly = world.folder / "reports/watch/nightly"
         page = json.loads((nightly / f"{TONIGHT}.json").read_text(encoding="utf-8"))
+        judged_again = page["rejudged"].pop("calls")
         run = json.loads((world.folder / page["folder"] / "run.json").read_text(encoding="utf-8"))
         assert (nightly / f"{TONIGHT}.html").is_file()
         text = (nightly / f"{TONIGHT}.md").read_text(encoding="utf-8")
+        assert f"again took {judged_again} calls." in text
+        text = text.replace(f"again took {judged_again} calls.", "again took calls.")
         store = world.folder / "home/weave.sqlite"
         rows, ledger = _remembered(world.folder / "home/history.sqlite", page["run_id"])
         return cls(
@@ -150,6 +154,7 @@ class Morning:
             rows,
             ledger,
             _without_times(read_whole(world.folder, run, store)),
+            judged_again,
             world.endpoint.stats()["requests"],
             Counter(got.headers["Idempotency-Key"] for got in world.told.got),
         )
@@ -271,8 +276,10 @@ def check(world: World, undisturbed: Morning, dies: str) -> None:
     assert morning.rows == undisturbed.rows
     assert morning.ledger == undisturbed.ledger
     assert morning.board == undisturbed.board
+    lost = IN_FLIGHT if dies.startswith(IN_CALLS) else 0
     paid = world.endpoint.stats()["requests"]
-    assert undisturbed.calls <= paid <= undisturbed.calls + (IN_FLIGHT if dies.startswith(IN_CALLS) else 0)
+    assert undisturbed.calls <= paid <= undisturbed.calls + lost
+    assert undisturbed.judged_again <= morning.judged_again <= undisturbed.judged_again + lost
     told = Counter(got.headers["Idempotency-Key"] for got in world.told.got)
     assert told.keys() == undisturbed.told.keys()
     assert max(told.values()) <= (2 if dies in WHILE_TELLING else 1)
