@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -32,6 +33,7 @@ _COLOURS = {
     "rejected": "infra_error",
     "not_run": "infra_error",
 }
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _MOST_TICKS = 5
 _EDGE = 0.03
 
@@ -82,6 +84,7 @@ def _environment() -> Environment:
         "place": _place,
         "span": _span,
         "ticks": _ticks,
+        "whole_dates": _whole_dates,
     }
     environment.globals.update(names)
     return environment
@@ -104,6 +107,11 @@ def _colour(outcome: str) -> str:
 
 def _kind(block: object) -> str:
     return type(block).__name__
+
+
+def _whole_dates(text: str) -> Markup:
+    """Return a heading whose dates no line break parts."""
+    return Markup(_DATE.sub(r'<span class="nowrap">\g<0></span>', str(escape_text(text))))  # noqa: S704  escaped
 
 
 def _ticks(axis: tuple[float, float] | None) -> list[float]:

@@ -76,7 +76,8 @@ def gated(verdict: str) -> RunResult:
 def test_a_night_has_one_answer(night: NightResult, kind: str, word: str, headline: str) -> None:
     assert claim_night(night)[:3] == (kind, word, headline)
     sections = build_night(night, RunPages())
-    assert headline in render_night("watch", sections, version="1")
+    whole = headline.replace("2026-11-23", '<span class="nowrap">2026-11-23</span>')
+    assert f">{whole}</h1>" in render_night("watch", sections, version="1")
     assert headline in summarize_night(sections)
 
 
