@@ -25,7 +25,7 @@ def pool_nights(nights: Sequence[MetricItems]) -> MetricItems:
         return last
     if any((each.ids, each.digests, each.repeats) != (last.ids, last.digests, last.repeats) for each in nights):
         raise ValueError(f"{last.name} of {last.model}: nights of other samples, or other trials, are not one")
-    has_rows = all(len(each.rows) and each.trials == each.repeats for each in nights)
+    has_rows = all(each.has_trials for each in nights)
     size, repeats = len(last.ids), last.repeats
     return dataclasses.replace(
         last,

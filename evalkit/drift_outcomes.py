@@ -27,7 +27,7 @@ class Endings:
     def of(cls, items: MetricItems, place: int) -> "Endings":
         """Return the sample at a place; single trials only where their mean is the sample's score."""
         trials = slice(place * items.repeats, (place + 1) * items.repeats)
-        rows = items.rows[trials] if items.trials == items.repeats and len(items.rows) else ()
+        rows = items.rows[trials] if items.has_trials else ()
         return cls(items.values[place], items.predictions[trials], items.scorings[trials], rows)
 
 

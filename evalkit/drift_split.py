@@ -7,11 +7,11 @@ everything compared has scored; a is after, b before, r the night before judged 
 - samples = total - [m(a on P) - m(b on P)]: what added, removed and changed samples bring
 - judge = mean over C of r - b
 - errors = mean over C of a - r on trials that ended otherwise, and what leaving the rest of P out does:
-  [m(a on P) - m(b on P)] - mean over C of (a - b)
+  [m(a on P) - m(b on P)] - mean over C of (a - b); blamed only where trials came to end otherwise one way
 - the rest = mean over C of a - r on trials that ended alike
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.compare import pair_samples
@@ -21,6 +21,7 @@ from evalkit.drift_parts import Cause, ChangePart, ChangeSplit
 from evalkit.measures import differing_parts
 from evalkit.serving import ServingFacts, ServingSign, compare_serving, watched_serving
 from evalkit.stats.composition import composition_change, composition_estimate
+from evalkit.stats.exact import mcnemar
 from evalkit.stats.multiple import holm
 from evalkit.stats.paired import displayed_estimate, paired_difference
 from evalkit.stats.pairing import Pairing
@@ -62,19 +63,21 @@ def split_change(
     asked = _asked(before, after)
     is_judged, first, second = after.measure.get("judge") is not None, before.mean, after.mean
     rest = _rest(signs, asked, measured, is_open=is_judged and not columns.is_rejudged)
+    outcomes = count_outcomes(before, after, places)
+    parts = _parts(columns, rest, after, has_ended_otherwise=_has_shifted(outcomes, 1 - after.confidence))
     return ChangeSplit(
         metric=after.name,
         model=after.model,
         higher_is_better=after.higher_is_better,
         before=first,
         after=second,
-        parts=_adjusted(_parts(columns, rest, after)),
+        parts=_adjusted(parts),
         samples=pairs.counts,
         scored=len(columns.common),
         missing=columns.missing,
         is_judged=is_judged,
         is_rejudged=columns.is_rejudged,
-        outcomes=count_outcomes(before, after, places),
+        outcomes=outcomes,
         signs=signs,
         watched=watched_serving(before_serving, after_serving),
         changes=(*measured, *asked),
@@ -104,8 +107,23 @@ def _moved_house(before: MetricItems, after: MetricItems) -> tuple[ServingSign, 
     return () if first == second else (ServingSign("model asked", (str(first),), (str(second),)),)
 
 
-def _parts(columns: Columns, rest: Cause, after: MetricItems) -> list[ChangePart]:
-    """Return the parts that can be told, unadjusted; none where a night has no score."""
+def _has_shifted(outcomes: Mapping[tuple[str, str], int], level: float) -> bool:
+    """Say whether trials came to end otherwise one way more often than the other: McNemar's exact test, by ending.
+
+    Endings that only come and go are those of a usual night: what changes on such trials may be anybody's doing.
+    """
+    endings = {name for ways in outcomes for name in ways}
+    moves = [
+        [sum(count for way, count in outcomes.items() if way[side] == name) for side in (0, 1)] for name in endings
+    ]
+    return any(mcnemar(lost, won).exact < level / len(moves) for lost, won in moves)
+
+
+def _parts(columns: Columns, rest: Cause, after: MetricItems, *, has_ended_otherwise: bool) -> list[ChangePart]:
+    """Return the parts that can be told, unadjusted; none where a night has no score.
+
+    Without `has_ended_otherwise` nothing tests whether endings are to blame, so they never are.
+    """
     samples = _samples_part(columns, after)
     if samples is None or not all(side.kept for side in columns.sides):
         return [] if samples is None else [samples]
@@ -113,7 +131,8 @@ def _parts(columns: Columns, rest: Cause, after: MetricItems) -> list[ChangePart
     if columns.is_rejudged:
         found.append(_paired_part(Cause.JUDGE, columns.judged(), scored, after))
     errors = sum(columns.differs[place] for place in columns.common) + columns.missing
-    found.append(_paired_part(Cause.ERRORS, columns.errors(), errors, after))
+    part = _paired_part(Cause.ERRORS, columns.errors(), errors, after)
+    found.append(part if has_ended_otherwise else replace(part, p=None, standard_error=None))
     return [*found, _paired_part(rest, columns.rest(), scored, after)]
 
 

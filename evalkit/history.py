@@ -116,6 +116,11 @@ class History:
         with self._reading() as db:
             return read_metrics(db, runs)
 
+    def count_metrics(self) -> dict[str, int]:
+        """Return how many metrics each run has, by run id."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT run_id, COUNT(*) FROM metrics GROUP BY run_id").fetchall())
+
     def series(
         self, name: str, *, metric: str | None = None, model: str | None = None, kind: str | None = None
     ) -> tuple[Series, ...]:

@@ -7,11 +7,16 @@ from evalkit.compare import MEASURED_DIFFERENTLY, MIN_OVERLAP, pair_samples, pai
 from evalkit.comparison import SampleCounts
 from evalkit.measures import differing_parts
 from evalkit.past_runs import PastRun
+from evalkit.quarantine_items import leave_out
 from evalkit.stats.paired import PairedDifference, paired_difference
 from evalkit.stats.pairing import pair_items
 from evalkit.stored_items import MetricItems
 
-__all__ = ["Against", "Reference", "compare_with", "median_night"]
+__all__ = ["BASELINE", "Against", "Reference", "compare_with", "median_night"]
+
+
+BASELINE = "the baseline"
+"""What a reference that is no earlier night is to a night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,26 @@ class Against:
     refused: str = ""
 
     @property
+    def is_night(self) -> bool:
+        """Whether the reference is an earlier night."""
+        return self.what != BASELINE
+
+    @property
     def is_shown(self) -> bool:
         """Whether the interval of the difference leaves out zero."""
         paired = self.paired
         return paired is not None and paired.lower is not None and (paired.lower > 0 or (paired.upper or 0) < 0)
 
 
-def compare_with(reference: Reference, tonight: MetricItems) -> Against:
-    """Return tonight's metric against a reference's: refused where it was measured differently or too few pair."""
-    before = reference.find(tonight)
-    if before is None:
+def compare_with(reference: Reference, tonight: MetricItems, *, without: frozenset[str] = frozenset()) -> Against:
+    """Return tonight's metric against a reference's: refused where it was measured differently or too few pair.
+
+    `without` are samples that tonight leaves out, and the reference then as well.
+    """
+    found = reference.find(tonight)
+    if found is None:
         return _refused(reference, "it has no such metric")
+    before = leave_out(found, without)
     if parts := differing_parts(before.measure, tonight.measure):
         return _refused(reference, f"{MEASURED_DIFFERENTLY}: {'; '.join(parts)}")
     pairs = pair_samples(before, tonight)
@@ -61,6 +75,8 @@ def compare_with(reference: Reference, tonight: MetricItems) -> Against:
         return _refused(reference, said, pairs.counts)
     first, second = paired_scores(before, tonight, pairs)
     paired = paired_difference(pair_items(second, first), confidence=tonight.confidence)
+    if not paired.n:
+        return _refused(reference, "no sample has a score on both", pairs.counts)
     return Against(reference.what, reference.run_id, reference.night, paired, pairs.counts)
 
 

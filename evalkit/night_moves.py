@@ -1,5 +1,6 @@
 """A move for the worse that an earlier night told and that is not over: since when, from which level, to which."""
 
+import itertools
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from evalkit.night_series import NightSeries, SeriesState
 from evalkit.past_runs import PastEvent, PastMetric
 from evalkit.records import Json
 from evalkit.stats.drift import LEARNING_NIGHTS, Drift
-from evalkit.stats.paired import PairedDifference, paired_difference
-from evalkit.stats.pairing import ItemScores, pair_items
+from evalkit.stats.paired import DifferenceEstimate, PairedDifference, displayed_estimate, paired_difference
+from evalkit.stats.pairing import ItemScores, Pairing, pair_items
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,18 +68,19 @@ def find_standing(
     drift: NightSeries,
     *,
     without: Set[str],
-    level: float,
+    levels: Sequence[float],
     events: Sequence[PastEvent],
 ) -> StandingMove | None:
     """Return what still holds of moves for the worse before the last of `points`; None where all is as it was.
 
-    Moves are the drifts and what differs from the night before at `level`. One is over when three nights are back at
+    Moves are the drifts, and what differs from the last night with scores at the level of its night, by the test that
+    told it then. One is over when three nights are back at
     the level before it; when the nights since are shown to be worse neither by their samples nor by what re-running
     explains; when a baseline was set since; when the series starts anew.
     """
     start = max((at for at in range(1, len(points)) if points[at].series != points[at - 1].series), default=0)
     nights = _Nights(points[start:], scores[start:], without, drift.noise[-1])
-    moves = _moves(nights, drift.drifts, start, level)
+    moves = _moves(nights, drift.drifts, start, levels[start:])
     accepted = _accepted(points, events)
     last = len(nights.rows) - 1
     open_moves = [
@@ -117,8 +119,15 @@ class _Nights:
 
     def compare(self, before: tuple[int, int], now: tuple[int, int]) -> PairedDifference:
         """Return the paired difference of the means over two spans of nights."""
+        return paired_difference(self._pair(before, now), confidence=self.points[-1].confidence)
+
+    def jump(self, place: int, before: int) -> DifferenceEstimate | None:
+        """Return what tells whether a night differs from an earlier one, as a split of the change does."""
+        return displayed_estimate(self._pair((before, before + 1), (place, place + 1)))
+
+    def _pair(self, before: tuple[int, int], now: tuple[int, int]) -> Pairing:
         first, second = (self._scores(*span) for span in (before, now))
-        return paired_difference(pair_items(second, first), confidence=self.points[-1].confidence)
+        return pair_items(second, first)
 
     def rerun_error(self, before: tuple[int, int], now: tuple[int, int]) -> float | None:
         """Return the standard error that re-running alone gives to the difference of two spans' means, if known."""
@@ -132,16 +141,17 @@ class _Nights:
         return ItemScores(self.samples.ids, values, point.kind == "binary", trials, self.samples.clusters)
 
 
-def _moves(nights: _Nights, drifts: Sequence[Drift], start: int, level: float) -> list[_Move]:
+def _moves(nights: _Nights, drifts: Sequence[Drift], start: int, levels: Sequence[float]) -> list[_Move]:
     """Return the moves of a series, in order; a drift that a jump explains is the jump."""
     higher = nights.points[-1].higher_is_better
     found: list[_Move] = []
-    for place in range(1, len(nights.rows)):
-        if abs(_score(nights.rows[place] - nights.rows[place - 1])) < _CANDIDATE:
+    scored = [place for place, row in enumerate(nights.rows) if _score_count(row)]
+    for before, place in itertools.pairwise(scored):
+        if abs(_score(nights.rows[place] - nights.rows[before])) < _CANDIDATE:
             continue
-        change = nights.compare((place - 1, place), (place, place + 1))
-        if change.difference and change.p is not None and change.p < level:
-            found.append(_Move(place, place, (change.difference < 0) == higher))
+        change = nights.jump(place, before)
+        if change is not None and change.p_two_sided() < levels[place]:
+            found.append(_Move(place, place, (change.mean < 0) == higher))
     for drift in drifts:
         first, alarm = min(drift.onset + 1, drift.night) - start, drift.night - start
         is_worse = (drift.direction == "down") == higher

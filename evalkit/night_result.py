@@ -1,10 +1,11 @@
 """What a night came to: every metric against other nights, what moved and why, and whether there was a night at all."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-from evalkit.drift_parts import ChangePart, ChangeSplit
+from evalkit.drift_parts import Cause, ChangePart, ChangeSplit
 from evalkit.errors import ExitCode
 from evalkit.flip_ledger import FlipLedger
 from evalkit.night_changes import Against
@@ -66,17 +67,21 @@ class MetricNight:
 
     @property
     def is_worse(self) -> bool:
-        """Whether tonight's drift, or the jump since the night before, is one for the worse."""
+        """Whether tonight's drift, or the jump since the night before, is one for the worse.
+
+        Of a jump, what other samples did counts only where nothing else is blamed.
+        """
         drift = self.found_tonight
         if drift is not None:
             return (drift.direction == "down") == self.tonight.higher_is_better
-        change = None if self.split is None or not self.causes else self.split.total
-        return change is not None and (change < 0.0) == self.tonight.higher_is_better
+        own = [part for part in self.causes if part.cause is not Cause.SAMPLES] or self.causes
+        change = math.fsum(part.estimate for part in own)
+        return change != 0.0 and (change < 0.0) == self.tonight.higher_is_better
 
     @property
     def is_held(self) -> bool:
         """Whether any other night could be compared with it."""
-        return any(each.paired is not None for each in self.against)
+        return any(each.paired is not None and each.is_night for each in self.against)
 
     @property
     def is_learning(self) -> bool:

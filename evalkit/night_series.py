@@ -71,11 +71,16 @@ class NightSeries:
 
 
 def night_series(
-    points: Sequence[PastMetric], scores: Sequence[NightScores], *, without: Set[str] = frozenset(), among: int = 1
+    points: Sequence[PastMetric],
+    scores: Sequence[NightScores],
+    *,
+    without: Set[str] = frozenset(),
+    among: Sequence[int] = (),
 ) -> NightSeries:
     """Return the drift series of one metric of one model; `scores` are the points', `without` samples to leave out.
 
-    `among` says how many series are watched side by side, this one counted: the more, the more an alarm takes.
+    `among` says of each night how many series are watched side by side, this one counted: the more, the more an alarm
+    takes. What an alarm took on a night stays, however many there are later; without it, this series is alone.
 
     A series starts anew where a point's `series` differs from that of the one before. Its reference is its first night
     with a score for 90% of its own samples; nights on which fewer than 90% of those pair with it (by id and digest,
@@ -86,6 +91,7 @@ def night_series(
     """
     if len(points) != len(scores):
         raise ValueError(f"{len(points)} nights and the scores of {len(scores)}: they go together one by one")
+    limits = [alarm_level(count) for count in among or [1] * len(points)]
     starts = [at for at, point in enumerate(points) if at == 0 or point.series != points[at - 1].series]
     beside: list[PairedNight] = []
     references: list[int] = []
@@ -93,7 +99,7 @@ def night_series(
     learned, has_moved = 0, False
     for start, end in itertools.pairwise([*starts, len(points)]):
         found = pair_nights(points[start:end], scores[start:end], without)
-        alarms, learned = _watch(found.nights, found.floor, start, alarm_level(among))
+        alarms, learned = _watch(found.nights, found.floor, start, limits)
         has_moved = bool(alarms)
         beside += found.nights
         references += [] if found.reference is None else [start + found.reference]
@@ -105,15 +111,16 @@ def night_series(
         drifts=tuple(drifts),
         learned=learned,
         state=_state(learned, has_moved=has_moved),
-        watched=among,
+        watched=among[-1] if among else 1,
     )
 
 
-def _watch(nights: Sequence[PairedNight], floor: float, start: int, alarm: float) -> tuple[list[Drift], int]:
+def _watch(nights: Sequence[PairedNight], floor: float, start: int, limits: Sequence[float]) -> tuple[list[Drift], int]:
     """Return the alarms of one series and how many nights were seen since the last; gaps are no nights to the rule."""
     seen = [(start + place, night) for place, night in enumerate(nights) if not night.gap]
     values = [night.difference for _, night in seen if night.difference is not None]
-    found = watch_drift(values, noise=[night.variance for _, night in seen], floor=floor, alarm=alarm)
+    noise, alarm = [night.variance for _, night in seen], [limits[at] for at, _ in seen]
+    found = watch_drift(values, noise=noise, floor=floor, alarm=alarm)
     alarms = [Drift(each.direction, seen[each.night][0], seen[each.onset][0]) for each in found]
     return alarms, len(seen) - (found[-1].onset + 1 if found else 0)
 

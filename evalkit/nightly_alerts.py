@@ -1,6 +1,6 @@
 """What a night gives to tell: regressions, what moved, models that are gone, and a night that could not run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.alert import Alert, AlertKind
 from evalkit.alerting import COULD_NOT_RUN, NightFindings
@@ -40,7 +40,7 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
     for check in result.failed_checks:
         yield Alert(
             kind=AlertKind.REGRESSION,
-            key=_check_key(check),
+            key=_check_key(check, result.checks),
             title=str(check["sentence"] if "sentence" in check else check["line"]),
             severity=_severity(check),
             **common,
@@ -74,13 +74,21 @@ def _alerts(result: NightResult, common: Mapping[str, Json]) -> Iterator[Alert]:
 
 
 def _checked(result: NightResult) -> Iterator[str]:
-    yield from (_check_key(check) for check in result.checks if check["verdict"] == "pass")
+    yield from (_check_key(check, result.checks) for check in result.checks if check["verdict"] == "pass")
     yield from (_moved_key(metric, is_worse=is_worse) for metric in result.metrics for is_worse in (True, False))
     models = () if result.run is None else {cell.model for cell in result.run.cells}
     yield from (f"catalog unavailable {model}" for model in models)
 
 
-def _check_key(check: Mapping[str, Json]) -> str:
+def _check_key(check: Mapping[str, Json], checks: Sequence[Mapping[str, Json]]) -> str:
+    """Return a check's key among those of its gate; what it claims is in it where others have its name."""
+    head = _check_name(check)
+    if sum(_check_name(each) == head for each in checks) == 1:
+        return head
+    return f"{head} {check['claim']} {check['margin' if check['claim'] == 'max_drop' else 'threshold']:g}"
+
+
+def _check_name(check: Mapping[str, Json]) -> str:
     where = f" {check['slice']}" if check.get("slice") else ""
     return f"regression {check['name']} {check['model']}{where}"
 

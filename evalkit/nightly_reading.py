@@ -12,7 +12,7 @@ from evalkit.errors import StoreError
 from evalkit.flip_ledger import make_ledger
 from evalkit.flip_rule import FlipRule
 from evalkit.history import History
-from evalkit.night_changes import Reference, compare_with, median_night
+from evalkit.night_changes import BASELINE, Reference, compare_with, median_night
 from evalkit.night_measured import Measured, Shift
 from evalkit.night_moves import find_standing
 from evalkit.night_result import JUMP_LEVEL, MetricNight
@@ -25,13 +25,14 @@ from evalkit.serving import ServingFacts, serving_facts
 from evalkit.store import RunFolder
 from evalkit.stored_items import MetricItems
 from evalkit.trend import Trend, make_trend
+from evalkit.trend_reading import levels_without
 
 __all__ = ["NightReader", "Rejudge"]
 
 _LAST_NIGHTS = 7
 _NIGHT_BEFORE = "the night before"
+"""The last one with scores: a night without any can be held against nothing."""
 _MEDIAN = "the median of the last seven nights"
-_BASELINE = "the baseline"
 
 Rejudge = Callable[[PastRun, MetricItems, MetricItems], MetricItems | None]
 """(an earlier night's run, a metric then, the metric tonight) to the answers of then as they are judged tonight."""
@@ -56,7 +57,8 @@ class NightReader:
         """
         found = self.history.series(self.tonight.name, kind="nightly")
         tonight = [series for each in found if (series := self._until_tonight(each)) is not None]
-        return tuple(self._metric(series, len(tonight)) for series in tonight)
+        counts = self.history.count_metrics()
+        return tuple(self._metric(series, [counts[point.run.run_id] for point in series.points]) for series in tonight)
 
     def shifts(self, limit: float) -> tuple[Shift, ...]:
         """Return what changed since the night before beside the scores; `limit` is the run's greatest error rate.
@@ -96,16 +98,18 @@ class NightReader:
             return None
         return Series(name=series.name, metric=series.metric, model=series.model, points=points)
 
-    def _metric(self, series: Series, among: int) -> MetricNight:
-        """Return one of `among` metrics of tonight."""
-        point, jump_level = series.points[-1], JUMP_LEVEL / among
+    def _metric(self, series: Series, among: Sequence[int]) -> MetricNight:
+        """Return one metric of tonight; `among` counts the metrics of each night, itself included."""
+        point, jump_levels = series.points[-1], [JUMP_LEVEL / count for count in among]
         tonight = self._find(self.tonight.run_id, point)
         kept, aside = set_aside_items(tonight, self.quarantine, self.tonight.night)
+        said = " ".join(aside.sentences())
         scores = self.history.score_rows(series.points)
         events = self.history.events(self.tonight.name)
         drift = night_series(series.points, scores, without=aside.ids, among=among)
-        trend = make_trend(series, drift, events=events, aside=aside)
-        against = tuple(compare_with(reference, kept) for reference in self._references(series))
+        without = levels_without(scores, aside.ids)
+        trend = make_trend(series, drift, events=events, aside=aside, without=without)
+        against = tuple(compare_with(each, kept, without=aside.ids) for each in self._references(series))
         sides = _sides(series, trend)
         split = None if sides is None else self._split(*sides, aside.ids)
         return MetricNight(
@@ -114,27 +118,31 @@ class NightReader:
             trend=trend,
             split=split,
             since=None if sides is None else sides[0][-1].run.night,
-            jump_level=jump_level,
-            standing=find_standing(series.points, scores, drift, without=aside.ids, level=jump_level, events=events),
+            jump_level=jump_levels[-1],
+            standing=find_standing(series.points, scores, drift, without=aside.ids, levels=jump_levels, events=events),
             ledger=make_ledger(
-                series, scores, rule=FlipRule(among=among), left_out=aside.ids, set_aside=" ".join(aside.sentences())
+                series,
+                scores,
+                rule=FlipRule(among=among[-1]),
+                left_out=aside.ids,
+                set_aside=said,
             ),
-            set_aside=" ".join(aside.sentences()),
+            set_aside=said,
         )
 
     def _references(self, series: Series) -> list[Reference]:
         """Return what tonight is compared with, as far as it exists."""
         before = series.points[:-1]
         found: list[Reference] = []
-        if before:
-            found.append(self._reference(_NIGHT_BEFORE, before[-1].run))
+        if (last_scored := _last_scored(before)) is not None:
+            found.append(self._reference(_NIGHT_BEFORE, last_scored.run))
         last = [(point.run, point.mean) for point in before[-_LAST_NIGHTS:] if point.mean is not None]
         middle = median_night(last)
         if middle is not None and len(last) > 1:
             found.append(self._reference(_MEDIAN, middle))
         if self.held_to is not None:
             about = self.held_to.about
-            found.append(Reference(_BASELINE, str(about["run_id"]), str(about["started_at"])[:10], self.held_to.items))
+            found.append(Reference(BASELINE, str(about["run_id"]), str(about["started_at"])[:10], self.held_to.items))
         return found
 
     def _reference(self, what: str, run: PastRun) -> Reference:
@@ -144,10 +152,12 @@ class NightReader:
         """Split the change between two runs of nights, as many of one as of the other, each as one night.
 
         A judged metric is split by the last of either alone: judging one night again is what tells the judge from it.
+        So is one whose trials' own scores are not kept: of several nights, hardly a sample would have ended alike.
         """
         sides = [self._alike(before), self._alike(after)]
         is_judged = sides[1][-1][1].measure["judge"] is not None
-        count = 1 if is_judged else min(map(len, sides))
+        is_told_by_trial = all(items.has_trials for side in sides for _, items in side)
+        count = min(map(len, sides)) if is_told_by_trial and not is_judged else 1
         first, second = (pool_nights([items for _, items in side[-count:]]) for side in sides)
         rejudged = self.rejudge(before[-1].run, first, second) if is_judged else None
         facts = [
@@ -182,14 +192,13 @@ def _sides(series: Series, trend: Trend) -> tuple[Sequence[PastMetric], Sequence
     """Return the nights that a change is explained from, and those it is explained to, at most seven of each.
 
     With a drift found tonight they are the nights up to its onset and the ones since, as far as the drift rule looked
-    at them and nothing else moved; otherwise the night before and tonight.
+    at them and nothing else moved; otherwise the last night before that has a score, and tonight.
     """
     points, last = series.points, len(series.points) - 1
-    if last < 1:
-        return None
     found = next((change for change in trend.changes if change.alarm == last), None)
-    if found is None:
-        return points[-2:-1], points[-1:]
+    if last < 1 or found is None:
+        before = _last_scored(points[:-1])
+        return None if before is None else ([before], points[-1:])
     onset = max(0, min(found.onset, last - 1))
     begin = max((change.first for change in trend.changes if change.first <= onset), default=0)
 
@@ -198,6 +207,11 @@ def _sides(series: Series, trend: Trend) -> tuple[Sequence[PastMetric], Sequence
         return [points[at] for at in (*seen[-(_LAST_NIGHTS - 1) :], end)]
 
     return among(range(begin, onset), onset), among(range(onset + 1, last), last)
+
+
+def _last_scored(points: Sequence[PastMetric]) -> PastMetric | None:
+    """Return the newest of some nights that has a score, else the newest; None without any."""
+    return next((point for point in reversed(points) if point.mean is not None), points[-1] if points else None)
 
 
 def _asked(items: MetricItems) -> object:
@@ -213,9 +227,13 @@ def _serving(run: PastRun, cell: str, history: History) -> ServingFacts:
     folder = RunFolder(Path(run.folder))
     if folder.journal.is_file():
         try:
-            return serving_facts(folder, cell)
+            return replace(serving_facts(folder, cell), latency_s=_summed_up(run, cell, history).latency_s)
         except StoreError:
             pass
+    return _summed_up(run, cell, history)
+
+
+def _summed_up(run: PastRun, cell: str, history: History) -> ServingFacts:
     points: Mapping[str, Sequence[PastMetric]] = history.metrics([run])
     point = next((each for each in points[run.run_id] if f"{each.evaluation}/{each.model}" == cell), None)
     return ServingFacts() if point is None else ServingFacts.of_summary(point)

@@ -75,10 +75,13 @@ class ServingFacts:
 
     @classmethod
     def of_all(cls, nights: "Sequence[ServingFacts]") -> "ServingFacts":
-        """Return how a cell was served over nights; the quantiles, which do not add up, are the last one's."""
+        """Return how a cell was served over nights.
+
+        The names and the quantiles are the last one's: what was renamed earlier did not begin there.
+        """
         return cls(
-            served_models=tuple(sorted({name for each in nights for name in each.served_models})),
-            fingerprints=tuple(sorted({name for each in nights for name in each.fingerprints})),
+            served_models=nights[-1].served_models,
+            fingerprints=nights[-1].fingerprints,
             latencies=[seconds for each in nights for seconds in each.latencies],
             output_tokens=[count for each in nights for count in each.output_tokens],
             latency_s=nights[-1].latency_s,

@@ -72,6 +72,11 @@ class MetricItems:
         return f"{self.evaluation}/{self.model}"
 
     @property
+    def has_trials(self) -> bool:
+        """Whether single trials are kept whose mean is the sample's score."""
+        return self.trials == self.repeats and len(self.rows) > 0
+
+    @property
     def scores(self) -> ItemScores:
         """What pairs are made of."""
         return ItemScores(self.ids, self.values, self.kind == "binary", self.trials, self.clusters)

@@ -49,7 +49,10 @@ class TrendPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePoint:
-    """The series moved: `onset` is the last point before, `alarm` the one that told; means are of nights around it."""
+    """The series moved: `onset` is the last point before, `alarm` the one that told; means are of nights around it.
+
+    They are without quarantined samples, as the drift rule is.
+    """
 
     direction: Literal["up", "down"]
     onset: int
@@ -260,5 +263,6 @@ def _changes(
 
 
 def _mean(points: Sequence[TrendPoint]) -> float | None:
-    values = [point.value for point in points if point.value is not None]
+    levels = [point.value if point.without is None else point.without for point in points]
+    values = [level for level in levels if level is not None]
     return sum(values) / len(values) if values else None

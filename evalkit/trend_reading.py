@@ -1,6 +1,6 @@
 """Trends read from the history: which series fit, their scores, and what was set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalkit.errors import ConfigError
 from evalkit.history import History
@@ -12,7 +12,7 @@ from evalkit.registry import nearest
 from evalkit.trend import Trend, make_figure_trend, make_trend
 from evalkit.trend_figures import FIGURES, figure_of, figure_series
 
-__all__ = ["count_watched", "read_trends", "refuse_metric"]
+__all__ = ["count_watched", "levels_without", "read_trends", "refuse_metric"]
 
 
 def read_trends(
@@ -26,8 +26,8 @@ def read_trends(
     events = history.events(name)
     series = history.series(name, metric=metric, model=model, kind=kind)
     if series:
-        beside = zip(series, count_watched(history, series), strict=True)
-        return tuple(_trend(history, each, events, quarantine, watched) for each, watched in beside)
+        counts = history.count_metrics()
+        return tuple(_trend(history, each, events, quarantine, counts) for each in series)
     if (figure := figure_of(metric)) is not None:
         evaluation = metric.rpartition(".")[0] or "*"
         cells = history.series(name, metric=f"{evaluation}.*", model=model, kind=kind)
@@ -38,9 +38,8 @@ def read_trends(
 
 def count_watched(history: History, series: Sequence[Series]) -> list[int]:
     """Return how many metrics each series was watched beside on its newest night, itself counted, asked for or not."""
-    newest = [each.points[-1].run for each in series]
-    metrics = history.metrics({run.run_id: run for run in newest}.values())
-    return [len(metrics[run.run_id]) for run in newest]
+    counts = history.count_metrics()
+    return [counts[each.points[-1].run.run_id] for each in series]
 
 
 def refuse_metric(metric: str, known: Sequence[Series], figures: Sequence[str], model: str | None) -> ConfigError:
@@ -55,20 +54,24 @@ def refuse_metric(metric: str, known: Sequence[Series], figures: Sequence[str], 
 
 
 def _trend(
-    history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine, watched: int
+    history: History, series: Series, events: Sequence[PastEvent], quarantine: Quarantine, counts: Mapping[str, int]
 ) -> Trend:
     scores = history.score_rows(series.points)
     newest = series.points[-1].run.night
     aside = quarantine.set_aside(newest, metric=series.metric, model=series.model, ids=scores[-1].ids)
-    drift = night_series(series.points, scores, without=aside.ids, among=watched)
-    without = _levels(scores, aside.ids) if aside.ids else ()
+    drift = night_series(
+        series.points, scores, without=aside.ids, among=[counts[each.run.run_id] for each in series.points]
+    )
+    without = levels_without(scores, aside.ids)
     return make_trend(series, drift, events=events, aside=aside, without=without)
 
 
-def _levels(scores: Sequence[SeriesScores], left_out: frozenset[str]) -> list[float | None]:
-    """Return each night's mean without some samples."""
+def levels_without(scores: Sequence[SeriesScores], left_out: frozenset[str]) -> list[float | None]:
+    """Return each night's mean without some samples; nothing where none is left out."""
     import numpy as np
 
+    if not left_out:
+        return []
     kept: dict[int, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
     found: list[float | None] = []
     for night in scores:

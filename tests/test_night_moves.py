@@ -26,7 +26,7 @@ def standing(
     points = points or points_of(len(rows), **changes)
     scores = scores_of(rows)
     drift = night_series(points, scores)
-    return find_standing(points, scores, drift, without=frozenset(), level=LEVEL, events=events)
+    return find_standing(points, scores, drift, without=frozenset(), levels=[LEVEL] * len(points), events=events)
 
 
 FELL = (0.9,) * 5 + (0.2,) * 3

@@ -183,6 +183,6 @@ def test_answers_that_never_vary_give_no_alarm_for_one_night() -> None:
 
 def test_more_takes_an_alarm_beside_other_series() -> None:
     rows = answers(40, fall_at=25)
-    alone, beside = (night_series(points_of(40), scores_of(rows), among=among) for among in (1, 1000))
+    alone, beside = (night_series(points_of(40), scores_of(rows), among=[among] * 40) for among in (1, 1000))
     assert (alone.watched, beside.watched) == (1, 1000)
     assert not beside.drifts or beside.drifts[0].night > alone.drifts[0].night

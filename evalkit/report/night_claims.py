@@ -57,7 +57,7 @@ def _claim_quiet(result: NightResult, quiet: str, *, is_held: bool) -> tuple[str
     if is_held:
         return "Quiet", quiet
     if _is_first(result):
-        return "First night", "There is nothing to hold this night against yet."
+        return "First night", "There is no night to hold this one against yet."
     return "Not compared", quiet
 
 
@@ -141,7 +141,7 @@ def _details(result: NightResult) -> Iterator[str]:
 
 
 def _is_first(result: NightResult) -> bool:
-    return not result.shifts and not any(metric.against for metric in result.metrics)
+    return not result.shifts and not any(each.is_night for metric in result.metrics for each in metric.against)
 
 
 def _compared(metrics: Sequence[MetricNight]) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _compared(metrics: Sequence[MetricNight]) -> Iterator[str]:
         were = "was" if len(held) == 1 else "were"
         yield f"{plural(len(held), 'metric')} of {plural(models, 'model')} {were} held against the nights before."
     if left:
-        first = left[0].against[0].refused if left[0].against else "it was not measured before"
+        first = next((each.refused for each in left[0].against if each.is_night), "it was not measured before")
         named = _list_names([metric.title for metric in left], _SHOWN)
         yield f"Held against no night: {named} ({first})."
     learning = sum(metric.is_learning for metric in metrics)

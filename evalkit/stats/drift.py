@@ -60,14 +60,15 @@ def watch_drift(
     *,
     noise: Sequence[float],
     floor: float = 0.0,
-    alarm: float = ALARM,
+    alarm: float | Sequence[float] = ALARM,
     learning: int = LEARNING_NIGHTS,
 ) -> list[Drift]:
     """Return the alarms of a series, which starts anew after each onset; none while it is learning.
 
     `noise` are each night's own estimates of the variance that re-running gives to its value: half the squared
     differences of its samples' scores from the night before, over the samples squared. The first one is not read.
-    `floor` is what a single sample that had flipped would add to their sum. `alarm` is the decision interval h.
+    `floor` is what a single sample that had flipped would add to their sum. `alarm` is the decision interval h, one for
+    all nights or each night's own.
 
     With m the mean of nights 1..t-1 and s^2 the noise pooled over nights up to now,
     u_t = (y_t - m) / s * sqrt((t-1)/t), within +-3; sum_t = max(0, sum_{t-1} +- u_t - .5), an alarm above h (Page 1954;
@@ -88,11 +89,12 @@ def watch_drift(
 
     values = np.asarray(series, dtype=np.float64)
     variances = np.asarray(noise, dtype=np.float64)
+    limits = np.broadcast_to(np.asarray(alarm, dtype=np.float64), values.shape)
     found: list[Drift] = []
     begin = 0
     while begin < len(values):
         left = values[begin:]
-        drift = _first_drift(left, _Spread.of(left, variances[begin:], floor), alarm, learning)
+        drift = _first_drift(left, _Spread.of(left, variances[begin:], floor), limits[begin:], learning)
         if drift is None:
             break
         found.append(Drift(drift.direction, begin + drift.night, begin + drift.onset))
@@ -131,7 +133,7 @@ class _Spread:
         return cls(surprises, np.sqrt(variances))
 
 
-def _first_drift(values: "Numbers", spread: _Spread, limit: float, learning: int) -> Drift | None:
+def _first_drift(values: "Numbers", spread: _Spread, limits: "Numbers", learning: int) -> Drift | None:
     """Return the first alarm; every night's sums are made afresh with its own deviation, over the window before it."""
     import numpy as np
     from numpy.lib.stride_tricks import sliding_window_view
@@ -142,7 +144,7 @@ def _first_drift(values: "Numbers", spread: _Spread, limit: float, learning: int
         part = slice(first, first + _AT_ONCE)
         u = _standardised(windows[part], spread.deviations[part, None])
         up, down = (np.cumsum(sign * u - _SLACK, axis=1).max(axis=1) for sign in (1.0, -1.0))
-        alarmed = np.flatnonzero(np.maximum(up, down) > limit)
+        alarmed = np.flatnonzero(np.maximum(up, down) > limits[part])
         if len(alarmed):
             place = int(alarmed[0])
             direction = "up" if up[place] > down[place] else "down"
