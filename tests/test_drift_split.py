@@ -289,3 +289,28 @@ def test_the_one_cause_is_named_nearly_always_and_no_other(cause: Cause, changes
 def test_where_nothing_moved_hardly_ever_is_anything_named() -> None:
     dice = random.Random("nothing")
     assert sum(bool(world(dice).named) for _ in range(600)) / 600 <= 0.05
+
+
+def cut_at(places: range, *, right: int = 100) -> MetricItems:
+    """Return 100 samples: those at `places` are cut off, which costs nothing, and the first `right` are right."""
+    return night([Row(f"s{i}", [(float(i < right), (CUT if i in places else OK))]) for i in range(100)])
+
+
+def test_endings_that_only_come_and_go_are_not_blamed_for_what_the_model_did() -> None:
+    split = split_change(cut_at(range(20)), cut_at(range(80, 100), right=70))
+    errors = split.part(Cause.ERRORS)
+    assert errors is not None
+    assert (errors.n, errors.p) == (40, None)
+    assert [part.cause for part in split.named] == [Cause.MODEL]
+
+
+def test_endings_that_went_one_way_are_blamed() -> None:
+    before = night([Row(f"s{i}", [(1.0, OK)]) for i in range(100)])
+    after = night([Row(f"s{i}", [(0.0, CUT) if i < 30 else (1.0, OK)]) for i in range(100)])
+    assert [part.cause for part in split_change(before, after).named] == [Cause.ERRORS]
+
+
+def test_over_nights_the_serving_is_named_as_on_the_last_of_them() -> None:
+    """What was renamed some nights before a drift began did not begin it."""
+    old, new = ServingFacts(("m-1",), ("f-1",), [0.1], [3]), ServingFacts(("m-2",), ("f-2",), [0.2], [4])
+    assert ServingFacts.of_all([old, new, new]) == ServingFacts(("m-2",), ("f-2",), [0.1, 0.2, 0.2], [3, 4, 4])

@@ -6,8 +6,9 @@ import pytest
 
 from evalkit.night_changes import Against, Reference, compare_with, median_night
 from evalkit.past_runs import PastRun
+from evalkit.quarantine_items import leave_out
 from evalkit.stored_items import MetricItems
-from tests.drifting import OK, Row, night
+from tests.drifting import LOST, OK, Row, night
 
 RIGHT, WRONG = ((1.0, OK),), ((0.0, OK),)
 
@@ -76,3 +77,21 @@ def test_what_does_not_compare_is_refused_with_its_reason(before: MetricItems, r
 def test_the_median_night_is_a_night_that_was(means: list[float], chosen: str | None) -> None:
     found = median_night([(past(day), mean) for day, mean in enumerate(means, 1)])
     assert (None if found is None else found.run_id) == chosen
+
+
+def test_what_tonight_sets_aside_is_set_aside_on_both() -> None:
+    before = answers(80, 20)
+    quarantined = frozenset(f"s{i}" for i in range(15))
+    found = compare_with(
+        Reference("the night before", "run-1", "2026-11-22", (before,)),
+        leave_out(answers(80, 20), quarantined),
+        without=quarantined,
+    )
+    assert found.paired is not None
+    assert (found.paired.n, found.paired.difference) == (85, 0.0)
+
+
+def test_a_night_without_a_score_is_held_against_nothing() -> None:
+    lost = night([Row(f"s{i}", ((float("nan"), LOST),)) for i in range(100)])
+    assert (against(lost, answers(80, 20)).paired, against(answers(80, 20), lost).paired) == (None, None)
+    assert against(lost, answers(80, 20)).refused == "no sample has a score on both"

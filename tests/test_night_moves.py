@@ -8,6 +8,9 @@ import pytest
 from evalkit.night_moves import StandingMove, find_standing
 from evalkit.night_series import night_series
 from evalkit.past_runs import PastEvent, PastMetric
+from evalkit.stats.exact import mcnemar
+from evalkit.stats.paired import displayed_estimate
+from evalkit.stats.pairing import Pairing
 from tests.test_night_series import SAMPLES, points_of, scores_of
 from tests.trending import night
 
@@ -105,3 +108,22 @@ def test_a_new_series_owes_nothing_to_the_one_before() -> None:
 def test_quiet_nights_have_nothing_standing() -> None:
     found = [standing(rows_at(*(0.85,) * 25, seed=seed)) for seed in range(40)]
     assert sum(each is not None for each in found) <= 1
+
+
+def test_a_fall_stands_across_a_night_without_scores() -> None:
+    rows = rows_at(*FELL)
+    rows[5] = np.nan
+    found = standing(rows)
+    assert found is not None
+    assert (found.since, found.before) == (night(6), pytest.approx(0.9, abs=0.05))
+
+
+def test_what_no_night_told_does_not_stand() -> None:
+    """Some that newly fail: the exact test would tell of them at this level, the one that tells a night's news not."""
+    fell, count = Pairing([-1.0] * 11 + [0.0] * (SAMPLES - 11), is_binary=True), 11
+    estimate = displayed_estimate(fell)
+    assert estimate is not None
+    assert mcnemar(count, 0).exact < LEVEL < estimate.p_two_sided()
+    rows = np.ones((6, SAMPLES))
+    rows[3:, :count] = 0.0
+    assert standing(rows) is None

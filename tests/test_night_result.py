@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from evalkit.drift_parts import Cause
+from evalkit.drift_split import split_change
 from evalkit.errors import ExitCode
 from evalkit.night_moves import StandingMove
 from evalkit.night_result import MetricNight, NightResult, NightState
@@ -11,6 +13,8 @@ from evalkit.report.night_claims import claim_night
 from evalkit.stats.paired import paired_difference
 from evalkit.stats.pairing import Pairing
 from evalkit.trend import ChangePoint
+from tests.drifting import OK, Row
+from tests.drifting import night as drifted
 from tests.report.test_trend_terminal import trend
 from tests.trending import night, past_metric
 
@@ -66,3 +70,14 @@ def test_news_comes_before_what_stands() -> None:
     word, headline = answer(metric(standing(14), None), metric(None))
     assert word == "Moved"
     assert headline == f"qa.exact of Model A moved down after {night(13)}, from 90.0% to 20.0% on average."
+
+
+def test_samples_that_hide_a_fall_do_not_make_it_one_for_the_better() -> None:
+    """The model lost a third of its answers; easy samples that were added more than make up for it in the mean."""
+    rows = [Row(f"s{i}", [(1.0, OK)]) for i in range(60)] + [Row(f"w{i}", [(0.0, OK)]) for i in range(60)]
+    fell = [Row(f"s{i}", [(float(i >= 30), OK)]) for i in range(60)] + rows[60:]
+    split = split_change(drifted(rows), drifted(fell + [Row(f"e{i}", [(1.0, OK)]) for i in range(300)]))
+    assert split.total is not None
+    assert split.total > 0.0
+    assert {part.cause for part in split.named} == {Cause.SAMPLES, Cause.MODEL}
+    assert dataclasses.replace(metric(None, None), split=split).is_worse

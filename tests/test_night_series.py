@@ -186,3 +186,11 @@ def test_more_takes_an_alarm_beside_other_series() -> None:
     alone, beside = (night_series(points_of(40), scores_of(rows), among=[among] * 40) for among in (1, 1000))
     assert (alone.watched, beside.watched) == (1, 1000)
     assert not beside.drifts or beside.drifts[0].night > alone.drifts[0].night
+
+
+def test_what_an_alarm_took_on_its_night_stays_when_more_are_watched_later() -> None:
+    rows = answers(40, fall_at=25)
+    (alone,) = night_series(points_of(40), scores_of(rows)).drifts
+    grown = [1 if place <= alone.night else 1000 for place in range(40)]
+    found = night_series(points_of(40), scores_of(rows), among=grown)
+    assert (found.drifts, found.watched) == ((alone,), 1000)

@@ -199,3 +199,17 @@ def test_a_dead_webhook_neither_fails_nor_stalls_a_night(
     again, _ = nights.night(0, bad)
     assert again.code == 1
     assert taken(hook) == [("regression", "regression qa.exact m")], "nobody took it, so it is due again"
+
+
+def test_two_rules_on_one_metric_are_told_apart_and_an_undecided_one_closes_nothing(
+    nights: Nights, hook: Receiver
+) -> None:
+    rules = [{"metric": "qa.exact", "max_drop": 0.02}, {"metric": "qa.exact", "min": 0.8}]
+    told = []
+    for place, accuracy in enumerate([0.95, 0.6, 0.77]):
+        night = config(accuracy=accuracy, gate={"baseline": "previous", "rules": rules})
+        nights.night(place, night)
+        told.append([each for each in taken(hook) if each[0] != "moved"])
+    drop, least = "regression qa.exact m max_drop 0.02", "regression qa.exact m min 0.8"
+    assert told[1] == [("regression", drop), ("regression", least)]
+    assert ("recovery", least) not in told[2]
