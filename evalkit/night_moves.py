@@ -70,15 +70,18 @@ def find_standing(
     without: Set[str],
     levels: Sequence[float],
     events: Sequence[PastEvent],
+    begin: int = 0,
 ) -> StandingMove | None:
     """Return what still holds of moves for the worse before the last of `points`; None where all is as it was.
 
     Moves are the drifts, and what differs from the last night with scores at the level of its night, by the test that
     told it then. One is over when three nights are back at
     the level before it; when the nights since are shown to be worse neither by their samples nor by what re-running
-    explains; when a baseline was set since; when the series starts anew.
+    explains; when a baseline was set since; when the series starts anew. Nights before `begin` are not looked at: what
+    stands since then cannot be dated.
     """
-    start = max((at for at in range(1, len(points)) if points[at].series != points[at - 1].series), default=0)
+    starts = (at for at in range(1, len(points)) if points[at].series != points[at - 1].series)
+    start = max((begin, *starts))
     nights = _Nights(points[start:], scores[start:], without, drift.noise[-1])
     moves = _moves(nights, drift.drifts, start, levels[start:])
     accepted = _accepted(points, events)

@@ -139,7 +139,7 @@ def _ended(folder: RunFolder, run: RunResult, gate: RunGate | None) -> RunEnd:
 def _read(night: Night, end: RunEnd, past: PastRun, quarantine: Quarantine, rejudge: Rejudge) -> NightResult:
     is_complete = end.run.status == "complete"
     held_to = None if night.gate is None else night.gate.held_to
-    reader = NightReader(night.history, past, quarantine, held_to, rejudge)
+    reader = NightReader(night.history, past, quarantine, held_to, rejudge, keep=night.plan.config.history.keep)
     metrics = reader.metrics() if is_complete else ()
     shifts = reader.shifts(night.plan.config.run.max_error_rate) if is_complete else ()
     return NightResult(

@@ -40,13 +40,17 @@ Rejudge = Callable[[PastRun, MetricItems, MetricItems], MetricItems | None]
 
 @dataclass(eq=False)
 class NightReader:
-    """Reads what tonight's run came to beside the nights before it."""
+    """Reads what tonight's run came to beside the nights before it.
+
+    Of more than `keep` nights, the older ones are left of many: between them and the rest, nights are forgotten.
+    """
 
     history: History
     tonight: PastRun
     quarantine: Quarantine
     held_to: HeldTo | None
     rejudge: Rejudge
+    keep: int | None = None
     _items: dict[str, tuple[MetricItems, ...]] = field(default_factory=dict[str, tuple[MetricItems, ...]])
 
     def metrics(self) -> tuple[MetricNight, ...]:
@@ -119,7 +123,13 @@ class NightReader:
             split=split,
             since=None if sides is None else sides[0][-1].run.night,
             jump_level=jump_levels[-1],
-            standing=find_standing(series.points, scores, drift, without=aside.ids, levels=jump_levels, events=events),
+            standing=find_standing(
+                *(series.points, scores, drift),
+                without=aside.ids,
+                levels=jump_levels,
+                events=events,
+                begin=0 if self.keep is None else max(0, len(series.points) - self.keep),
+            ),
             ledger=make_ledger(
                 series,
                 scores,

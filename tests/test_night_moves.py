@@ -24,12 +24,19 @@ def rows_at(*levels: float, seed: int = 1) -> Any:
 
 
 def standing(
-    rows: Any, points: list[PastMetric] | None = None, events: tuple[PastEvent, ...] = (), **changes: Any
+    rows: Any,
+    points: list[PastMetric] | None = None,
+    events: tuple[PastEvent, ...] = (),
+    *,
+    begin: int = 0,
+    **changes: Any,
 ) -> StandingMove | None:
     points = points or points_of(len(rows), **changes)
     scores = scores_of(rows)
     drift = night_series(points, scores)
-    return find_standing(points, scores, drift, without=frozenset(), levels=[LEVEL] * len(points), events=events)
+    return find_standing(
+        points, scores, drift, without=frozenset(), levels=[LEVEL] * len(points), events=events, begin=begin
+    )
 
 
 FELL = (0.9,) * 5 + (0.2,) * 3
@@ -58,6 +65,12 @@ def test_a_fall_stands_on_the_nights_after_with_the_levels_around_it() -> None:
 )
 def test_nothing_stands(levels: tuple[float, ...]) -> None:
     assert standing(rows_at(*levels)) is None
+
+
+@pytest.mark.parametrize(("begin", "since"), [(0, night(5)), (4, night(5)), (5, None)])
+def test_a_fall_stands_while_a_night_before_it_is_remembered(begin: int, since: str | None) -> None:
+    found = standing(rows_at(*FELL), begin=begin)
+    assert (None if found is None else found.since) == since
 
 
 def test_half_way_back_is_not_back() -> None:
